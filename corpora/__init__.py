@@ -1,0 +1,1 @@
+"""Corpora: loaders, cards and the built-in sample."""

@@ -1,0 +1,12 @@
+//! The loops of tokbench, free of Python: what is slow elsewhere happens here.
+//!
+//! Every function that can take long receives a [`Control`], through which the caller watches progress and
+//! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
+
+pub mod control;
+pub mod counts;
+pub mod error;
+
+pub use control::Control;
+pub use counts::PretokenCounts;
+pub use error::{Error, Result};

@@ -1,0 +1,21 @@
+//! `tokbench._rust`: the compiled half of tokbench.
+
+use pyo3::prelude::*;
+
+mod counts;
+mod door;
+
+#[pymodule]
+fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add(
+        "BUILD_PROFILE",
+        if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        },
+    )?;
+    module.add_class::<counts::PretokenCounts>()?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+"""Stub of the compiled extension; a test holds it against the extension itself."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+BUILD_PROFILE: str
+__file__: str
+
+class PretokenCounts:
+    """A sparse table pretoken × group → count, owned by Rust."""
+
+    def __new__(
+        cls,
+        groups: list[str],
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.uint64],
+        row_starts: NDArray[np.uint64],
+        group_ids: NDArray[np.uint32],
+        counts: NDArray[np.uint64],
+    ) -> PretokenCounts: ...
+    @property
+    def groups(self) -> list[str]: ...
+    def __len__(self) -> int: ...
+    def arrays(
+        self,
+    ) -> tuple[
+        NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
+    ]: ...

@@ -1,0 +1,1 @@
+"""Other libraries behind our types; heavy imports happen inside functions."""

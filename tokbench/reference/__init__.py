@@ -1,0 +1,1 @@
+"""Slow, readable twins, one per fast loop."""
