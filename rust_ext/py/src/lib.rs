@@ -1,4 +1,5 @@
 //! `tokbench._rust`: the compiled half of tokbench.
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 use pyo3::prelude::*;
 
