@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 __version__: str
 BUILD_PROFILE: str
-__file__: str
+
+def cpu_features() -> list[str]: ...
 
 class PretokenCounts:
     """A sparse table pretoken × group → count, owned by Rust."""

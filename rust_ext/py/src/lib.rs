@@ -17,6 +17,13 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
     module.add_class::<counts::PretokenCounts>()?;
     Ok(())
+}
+
+/// The CPU features that the loops choose their code by, as found at run time.
+#[pyfunction]
+fn cpu_features() -> Vec<&'static str> {
+    tokbench_core::cpu::features()
 }
