@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 mod counts;
 mod door;
+mod pretokenizer;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -19,6 +20,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
     module.add_class::<counts::PretokenCounts>()?;
+    module.add_class::<pretokenizer::Pretokenizer>()?;
     Ok(())
 }
 
