@@ -6,6 +6,7 @@
 pub mod control;
 pub mod cpu;
 pub mod counts;
+pub mod engine;
 pub mod error;
 pub mod pretokenize;
 

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 mod counts;
 mod door;
 mod pretokenizer;
+mod engine;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -21,6 +22,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
     module.add_class::<counts::PretokenCounts>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
+    module.add_class::<engine::Engine>()?;
     Ok(())
 }
 
