@@ -17,10 +17,13 @@ pub fn features() -> Vec<&'static str> {
     }
     #[cfg(target_arch = "aarch64")]
     {
-        [("neon", true), ("aes", std::arch::is_aarch64_feature_detected!("aes"))]
-            .into_iter()
-            .filter_map(|(name, found)| found.then_some(name))
-            .collect()
+        [
+            ("neon", true),
+            ("aes", std::arch::is_aarch64_feature_detected!("aes")),
+        ]
+        .into_iter()
+        .filter_map(|(name, found)| found.then_some(name))
+        .collect()
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     {

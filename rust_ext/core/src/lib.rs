@@ -4,8 +4,8 @@
 //! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
 
 pub mod control;
-pub mod cpu;
 pub mod counts;
+pub mod cpu;
 pub mod engine;
 pub mod error;
 pub mod pretokenize;

@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 
 mod counts;
 mod door;
-mod pretokenizer;
 mod engine;
+mod pretokenizer;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
