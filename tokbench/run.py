@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tokbench.tokenizer import Tokenizer
 
-FORMATS = ("tokbench", "hf", "tiktoken")
+FORMATS = ("tokbench", "huggingface", "tiktoken")
 """Tokenizer formats that a run directory can hold, by the name that ``--format`` takes."""
 
 
@@ -89,12 +89,13 @@ def write_run(
 
     check_formats(formats)
     refused: dict[str, str] = {}
+    training = getattr(tokenizer, "training", None)
     with new_directory(out, overwrite=overwrite) as folder:
         tokenizer.save(folder / "tokenizer.tokbench.json")
         for name in formats:
             try:
-                if name == "hf":
-                    tokenizer.save(folder, format="hf")
+                if name == "huggingface":
+                    tokenizer.save(folder, format="huggingface")
                 elif name == "tiktoken":
                     tokenizer.save(folder / "tokenizer.tiktoken")
             except NotRepresentableError as error:
@@ -105,7 +106,6 @@ def write_run(
             "not_representable": refused,
             "build": build_facts(),
         }
-        training = tokenizer.training
         if training is not None:
             training.log.write_parquet(folder / "training.parquet")
             facts["training"] = training.settings.as_dict()

@@ -34,7 +34,7 @@ def test_the_first_command_trains_and_evaluates_on_the_sample(tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert (checkout / "my-tokenizer" / "tokenizer.json").is_file()
-    for word in ("my-tokenizer", "fertility", "premium"):
+    for word in ("my-tokenizer", "fertility", "parity"):
         assert word in done.stdout
 
 

@@ -10,13 +10,14 @@ import typer
 
 from tokbench.cli import parameters
 from tokbench.cli.console import note, progress_bar
+from tokbench.cli.loading import load_tokenizers
 
 EPILOG = """[bold]Examples[/bold]
 
 tokbench eval my-tokenizer --corpus sample
 
 tokbench eval my-tokenizer o200k_base.tiktoken llama3/tokenizer.json --corpus flores200=flores200_dataset/dev
-  --metrics fertility,premium,gini --reference eng_Latn --out report.parquet
+  --metrics fertility,parity,gini --reference eng_Latn --out report.parquet
 
 tokbench eval a.tiktoken --corpus sample --by script --metrics "renyi_efficiency(alpha=3)"
 
@@ -46,8 +47,16 @@ def evaluate(
         str, typer.Option("--by", help="Group by language or by any column of the corpus.")
     ] = "language",
     reference: Annotated[
-        str | None, typer.Option("--reference", help="Reference language of premium and parity.")
+        str | None,
+        typer.Option("--reference", help="Reference language of parity; English where there is one."),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", help="Name of the tokenizer that nsl compares with; the first."),
+    ] = None,
+    word: Annotated[
+        str, typer.Option("--word", help="What a word is: python_split, hf_whitespace or uax29.")
+    ] = "python_split",
     per_group: Annotated[
         bool, typer.Option("--per-group", help="Show a row for every group, not only the totals.")
     ] = False,
@@ -70,14 +79,13 @@ def evaluate(
     from tokbench.corpora import open_corpus
     from tokbench.evaluate import evaluate as evaluate_tokenizers
     from tokbench.frame import check_suffix
-    from tokbench.tokenizer import load_named
 
     if out is not None:
         check_suffix(out)
     opened = open_corpus(
         corpus, languages=parameters.split_names(languages), document=document, parallel=parallel or None
     )
-    loaded = [load_named(given, pretokenizer=pretokenizer) for given in tokenizers]
+    loaded = load_tokenizers(tokenizers, pretokenizer=pretokenizer)
     with progress_bar() as progress:
         frame = evaluate_tokenizers(
             loaded,
@@ -85,6 +93,8 @@ def evaluate(
             metrics=parameters.split_calls(metrics),
             by=by,
             reference=reference,
+            baseline=baseline,
+            word=word,
             threads=threads,
             progress=progress,
         )

@@ -17,10 +17,10 @@ tokbench train --corpus sample --vocab-size 4000 --out my-tokenizer
 
 tokbench train -c eng='en/*.txt.zst' -c tur=tr.jsonl:text -V 32000 -p o200k --special '<|endoftext|>' -o mine
 
-tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --format hf,tiktoken
+tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --format huggingface,tiktoken
 
 The directory holds tokenizer.tokbench.json, training.parquet (every merge with its count and the tokens per
-language after it), run.json (how to repeat it) and, with the format hf, what
+language after it), run.json (how to repeat it) and, with the format huggingface, what
 transformers.AutoTokenizer.from_pretrained needs.
 """
 
@@ -56,14 +56,21 @@ def train(
         int | None, typer.Option("--max-token-length", help="Longest token, in bytes (or characters).")
     ] = None,
     initial_alphabet: Annotated[
-        str, typer.Option("--initial-alphabet", help="bytes (all 256) or seen (those that occur).")
-    ] = "bytes",
+        str | None,
+        typer.Option("--initial-alphabet", help="bytes (all 256; default) or seen (default for characters)."),
+    ] = None,
     limit_alphabet: Annotated[
         int | None, typer.Option("--limit-alphabet", help="Keep only this many most frequent symbols.")
     ] = None,
     tie_break: Annotated[
         str, typer.Option("--tie-break", help="Among equal counts: ids (as Hugging Face), lexmax or lexmin.")
     ] = "ids",
+    alphabet_order: Annotated[
+        str,
+        typer.Option(
+            "--alphabet-order", help="Ids of the bytes: gpt2 (as Hugging Face) or byte (as rustbpe)."
+        ),
+    ] = "gpt2",
     unit: Annotated[str, typer.Option("--unit", help="Merge bytes or characters.")] = "byte",
     character_coverage: Annotated[
         float,
@@ -85,7 +92,8 @@ def train(
     formats: Annotated[
         str | None,
         typer.Option(
-            "--format", help="Also write hf and/or tiktoken; default hf where it can hold the tokenizer."
+            "--format",
+            help="Also write huggingface, tiktoken; default: huggingface where it can hold the tokenizer.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
@@ -131,6 +139,7 @@ def train(
             initial_alphabet=initial_alphabet,
             limit_alphabet=limit_alphabet,
             tie_break=tie_break,
+            alphabet_order=alphabet_order,
             unit=unit,
             character_coverage=character_coverage,
             byte_fallback=byte_fallback,
@@ -142,7 +151,7 @@ def train(
     refused = write_run(
         out,
         tokenizer,
-        formats=wanted if wanted is not None else ["hf"],
+        formats=wanted if wanted is not None else ["huggingface"],
         arguments=arguments,
         overwrite=overwrite,
     )
