@@ -27,3 +27,17 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+
+class DocumentReader:
+    """Reads one plain or JSONL file, packed or not, in batches of whole documents."""
+
+    def __new__(
+        cls,
+        path: str,
+        file_format: str,
+        field: str | None,
+        compression: str,
+        boundary: str,
+        batch_size: int,
+    ) -> DocumentReader: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...

@@ -4,6 +4,7 @@
 use pyo3::prelude::*;
 
 mod counts;
+mod documents;
 mod door;
 
 #[pymodule]
@@ -18,5 +19,6 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
         },
     )?;
     module.add_class::<counts::PretokenCounts>()?;
+    module.add_class::<documents::DocumentReader>()?;
     Ok(())
 }
