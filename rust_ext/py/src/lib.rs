@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 mod counts;
 mod documents;
 mod door;
+mod pretokenizer;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -19,6 +20,10 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
         },
     )?;
     module.add_class::<counts::PretokenCounts>()?;
+<<<<<<< HEAD
     module.add_class::<documents::DocumentReader>()?;
+=======
+    module.add_class::<pretokenizer::Pretokenizer>()?;
+>>>>>>> pretok
     Ok(())
 }
