@@ -1,5 +1,7 @@
 """Stub of the compiled extension; a test holds it against the extension itself."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,10 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+    def totals(self) -> tuple[list[int], list[int]]: ...
+    def at_least(self, min_count: int) -> PretokenCounts: ...
+    @staticmethod
+    def merge(groups: list[str], tables: list[PretokenCounts]) -> PretokenCounts: ...
 
 class DocumentReader:
     """Reads one plain or JSONL file, packed or not, in batches of whole documents."""
@@ -62,3 +68,26 @@ class Pretokenizer:
     def spec(self) -> str: ...
     def boundaries(self, data: bytes) -> NDArray[np.int64]: ...
     def safe_split(self, data: bytes, at: int) -> int | None: ...
+
+class Counter:
+    """Counts the pretokens of files and buffers by group."""
+
+    def __new__(
+        cls, groups: list[str], pretokenizer: str, threads: int, strict_utf8: bool, block_size: int
+    ) -> Counter: ...
+    @property
+    def pretokenizer(self) -> str: ...
+    def add_files(
+        self,
+        files: list[tuple[int, str, str, str | None, str, str]],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def add_documents(
+        self,
+        group: int,
+        name: str,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.uint64],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...

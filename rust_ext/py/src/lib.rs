@@ -3,6 +3,7 @@
 
 use pyo3::prelude::*;
 
+mod counter;
 mod counts;
 mod documents;
 mod door;
@@ -19,11 +20,9 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
-<<<<<<< HEAD
     module.add_class::<documents::DocumentReader>()?;
-=======
     module.add_class::<pretokenizer::Pretokenizer>()?;
->>>>>>> pretok
     Ok(())
 }
