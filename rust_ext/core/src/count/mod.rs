@@ -8,6 +8,7 @@ pub mod counter;
 pub mod documents;
 mod merge;
 pub mod read;
+mod slots;
 pub mod source;
 mod table;
 

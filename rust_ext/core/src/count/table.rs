@@ -4,6 +4,8 @@
 //! the lowest byte. Such keys compare as their pretokens do, so a finished table is sorted where it lies.
 //! Longer pretokens (mostly unsegmented scripts) live in an arena, found through a second, smaller table.
 
+use super::slots::Slots;
+
 /// Pretokens up to this many bytes are kept inside of their slot.
 pub const INLINE: usize = 15;
 
@@ -22,6 +24,12 @@ pub struct Short {
 }
 
 impl Short {
+    /// Whether it holds a pretoken: the length byte of a key is never 0.
+    #[inline]
+    pub fn is_used(&self) -> bool {
+        self.lo != 0
+    }
+
     /// The key as a number that orders as the bytes do.
     #[inline]
     pub fn key(&self) -> u128 {
@@ -96,7 +104,7 @@ fn hash_long(bytes: &[u8]) -> u64 {
 /// Counts of pretokens; open addressing, linear probing, at most three quarters full.
 #[derive(Debug)]
 pub struct Table {
-    shorts: Vec<Short>,
+    shorts: Slots,
     used: usize,
     shift: u32,
     longs: Vec<Long>,
@@ -109,7 +117,7 @@ pub struct Table {
 impl Default for Table {
     fn default() -> Self {
         Self {
-            shorts: vec![Short::default(); FIRST],
+            shorts: Slots::new(FIRST),
             used: 0,
             shift: 64 - FIRST.trailing_zeros(),
             longs: Vec::new(),
@@ -153,7 +161,7 @@ impl Table {
                 slot.count += 1;
                 return;
             }
-            if slot.lo == 0 {
+            if !slot.is_used() {
                 *slot = Short { hi, lo, count: 1 };
                 break;
             }
@@ -168,13 +176,12 @@ impl Table {
     #[cold]
     fn grow_shorts(&mut self) {
         let size = self.shorts.len() * 2;
-        let old = std::mem::replace(&mut self.shorts, vec![Short::default(); size]);
+        let old = std::mem::replace(&mut self.shorts, Slots::new(size));
         self.shift -= 1;
-        for slot in old {
-            // The length byte of a key is never 0.
-            if slot.lo != 0 {
+        for &slot in old.iter() {
+            if slot.is_used() {
                 let mut at = (fold(slot.hi, slot.lo) >> self.shift) as usize;
-                while self.shorts[at & (size - 1)].lo != 0 {
+                while self.shorts[at & (size - 1)].is_used() {
                     at += 1;
                 }
                 self.shorts[at & (size - 1)] = slot;
@@ -240,7 +247,7 @@ impl Table {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.shorts.capacity() * size_of::<Short>()
+        self.shorts.bytes()
             + self.longs.capacity() * size_of::<Long>()
             + self.arena.capacity()
             + self.places.capacity() * size_of::<u64>()
@@ -254,8 +261,7 @@ impl Table {
             arena,
             ..
         } = self;
-        shorts.retain(|slot| slot.lo != 0);
-        shorts.shrink_to_fit();
+        shorts.compact();
         shorts.sort_unstable_by_key(Short::key);
         longs.sort_unstable_by(|a, b| a.bytes(&arena).cmp(b.bytes(&arena)));
         Run {
@@ -273,7 +279,7 @@ pub struct Run {
     /// The group that was counted.
     pub group: u32,
     /// Pretokens of up to [`INLINE`] bytes, ascending.
-    pub shorts: Vec<Short>,
+    pub shorts: Slots,
     /// The longer ones, ascending.
     pub longs: Vec<Long>,
     /// Bytes of the longer ones.
