@@ -109,7 +109,9 @@ class PretokenCounts:
         data = arena.tobytes()
         starts = offsets.tolist()
         pretokens = pl.Series([data[a:b] for a, b in pairwise(starts)], dtype=pl.Binary)
-        rows = np.repeat(np.arange(len(pretokens), dtype=np.uint32), row_starts[1:] - row_starts[:-1])
+        rows = np.repeat(
+            np.arange(len(pretokens), dtype=np.uint32), (row_starts[1:] - row_starts[:-1]).view(np.int64)
+        )
         names = pl.Series(self.groups, dtype=pl.String)
         return pl.DataFrame(
             {
