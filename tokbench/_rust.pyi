@@ -30,6 +30,24 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+    def totals(self) -> tuple[list[int], list[int]]: ...
+    def at_least(self, min_count: int) -> PretokenCounts: ...
+    @staticmethod
+    def merge(groups: list[str], tables: list[PretokenCounts]) -> PretokenCounts: ...
+
+class DocumentReader:
+    """Reads one plain or JSONL file, packed or not, in batches of whole documents."""
+
+    def __new__(
+        cls,
+        path: str,
+        file_format: str,
+        field: str | None,
+        compression: str,
+        boundary: str,
+        batch_size: int,
+    ) -> DocumentReader: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
 
 class Pretokenizer:
     """A parsed pre-tokenizer, owned by Rust."""
@@ -94,3 +112,25 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+class Counter:
+    """Counts the pretokens of files and buffers by group."""
+
+    def __new__(
+        cls, groups: list[str], pretokenizer: str, threads: int, strict_utf8: bool, block_size: int
+    ) -> Counter: ...
+    @property
+    def pretokenizer(self) -> str: ...
+    def add_files(
+        self,
+        files: list[tuple[int, str, str, str | None, str, str]],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def add_documents(
+        self,
+        group: int,
+        name: str,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.uint64],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...

@@ -4,6 +4,7 @@
 //! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
 
 pub mod control;
+pub mod count;
 pub mod counts;
 pub mod cpu;
 pub mod engine;

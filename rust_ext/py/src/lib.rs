@@ -3,7 +3,9 @@
 
 use pyo3::prelude::*;
 
+mod counter;
 mod counts;
+mod documents;
 mod door;
 mod engine;
 mod pretokenizer;
@@ -20,7 +22,9 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
         },
     )?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
+    module.add_class::<documents::DocumentReader>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
     Ok(())
