@@ -1,5 +1,7 @@
 """Stub of the compiled extension; a test holds it against the extension itself."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,3 +29,46 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+
+class BpeEncoder:
+    """Text → ids and back."""
+
+    def __new__(
+        cls,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
+        *,
+        unlisted: list[int],
+        pretokenizer: str,
+        characters: bool,
+        byte_fallback: list[int] | None,
+        unknown: int | None,
+        fuse_unknown: bool,
+        whole_words: bool,
+        normalizer: str | None,
+        prefix_space: bool,
+        added: list[tuple[bytes, int, bool, bool, bool, bool]],
+    ) -> BpeEncoder: ...
+    def encode(
+        self, data: bytes, allowed_special: bool | list[int] | None = None, threads: int = 1
+    ) -> NDArray[np.uint32]: ...
+    def encode_batch(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        allowed_special: bool | list[int] | None = None,
+        threads: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def encode_with_spans(
+        self, data: bytes, allowed_special: bool | list[int] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def decode(self, ids: NDArray[np.uint32]) -> bytes: ...
+    def decode_batch(
+        self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+    @staticmethod
+    def merges_of_ranks(
+        arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...

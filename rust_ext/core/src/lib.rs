@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod counts;
+pub mod encode;
 pub mod error;
 
 pub use control::Control;

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 mod counts;
 mod door;
+mod encoder;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -18,5 +19,6 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
         },
     )?;
     module.add_class::<counts::PretokenCounts>()?;
+    module.add_class::<encoder::BpeEncoder>()?;
     Ok(())
 }
