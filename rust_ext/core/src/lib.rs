@@ -7,7 +7,9 @@ pub mod control;
 pub mod counts;
 pub mod encode;
 pub mod error;
+pub mod pretokenize;
 
 pub use control::Control;
 pub use counts::PretokenCounts;
 pub use error::{Error, Result};
+pub use pretokenize::Pretokenizer;

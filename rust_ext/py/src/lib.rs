@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 mod counts;
 mod door;
 mod encoder;
+mod pretokenizer;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -20,5 +21,6 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_class::<counts::PretokenCounts>()?;
     module.add_class::<encoder::BpeEncoder>()?;
+    module.add_class::<pretokenizer::Pretokenizer>()?;
     Ok(())
 }
