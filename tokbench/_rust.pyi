@@ -49,6 +49,48 @@ class DocumentReader:
     ) -> DocumentReader: ...
     def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
 
+class BpeEncoder:
+    """Text → ids and back."""
+
+    def __new__(
+        cls,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
+        *,
+        unlisted: list[int],
+        pretokenizer: str,
+        characters: bool,
+        byte_fallback: list[int] | None,
+        unknown: int | None,
+        fuse_unknown: bool,
+        whole_words: bool,
+        normalizer: str | None,
+        prefix_space: bool,
+        added: list[tuple[bytes, int, bool, bool, bool, bool]],
+    ) -> BpeEncoder: ...
+    def encode(
+        self, data: bytes, allowed_special: bool | list[int] | None = None, threads: int = 1
+    ) -> NDArray[np.uint32]: ...
+    def encode_batch(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        allowed_special: bool | list[int] | None = None,
+        threads: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def encode_with_spans(
+        self, data: bytes, allowed_special: bool | list[int] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def decode(self, ids: NDArray[np.uint32]) -> bytes: ...
+    def decode_batch(
+        self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+    @staticmethod
+    def merges_of_ranks(
+        arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 class Pretokenizer:
     """A parsed pre-tokenizer, owned by Rust."""
 

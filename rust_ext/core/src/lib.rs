@@ -8,6 +8,7 @@ pub mod count;
 pub mod counts;
 pub mod cpu;
 pub mod engine;
+pub mod encode;
 pub mod error;
 pub mod pretokenize;
 

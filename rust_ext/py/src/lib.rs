@@ -8,6 +8,7 @@ mod counts;
 mod documents;
 mod door;
 mod engine;
+mod encoder;
 mod pretokenizer;
 
 #[pymodule]
@@ -25,6 +26,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
     module.add_class::<documents::DocumentReader>()?;
+    module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
     Ok(())

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 mod added;
 mod after_unicode_11;
+mod atoms;
 mod batch;
 mod cache;
 mod document;
@@ -152,7 +153,10 @@ impl Encoder {
             }
             Method::LongestMatch => longest_match(vocabulary)?,
         };
-        let alphabet = Alphabet::new(vocabulary, parts.unit, parts.fallback.clone())?;
+        let mut alphabet = Alphabet::new(vocabulary, parts.unit, parts.fallback.clone())?;
+        if let (Model::Merges(table), Method::Merges(merges)) = (&model, &parts.method) {
+            alphabet.use_atoms(merges, table, vocabulary)?;
+        }
         let plain = matchers(&parts.added, parts.normalizer, |token| !token.special)?;
         let all = matchers(&parts.added, parts.normalizer, |_| true)?;
         Ok(Self {

@@ -2,6 +2,9 @@
 //!
 //! One slot is one `u64`: 21 bits left id, 21 bits right id, 21 bits rank. Ranks are positions in the merge
 //! list, so a rank names its result and ties between different pairs cannot happen.
+//!
+//! Most pairs that are asked for do not merge, and the table is larger than the near caches. A Bloom filter of
+//! about ten bits a merge, two of them set within one word, answers nearly all of those without touching it.
 
 use crate::{Error, Result};
 
@@ -20,6 +23,8 @@ const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 pub struct PairTable {
     slots: Vec<u64>,
     shift: u32,
+    filter: Vec<u64>,
+    filter_shift: u32,
     results: Vec<u32>,
 }
 
@@ -38,6 +43,8 @@ impl PairTable {
         let mut table = Self {
             slots: vec![EMPTY; 1 << bits],
             shift: 64 - bits,
+            filter: vec![0; 1 << (bits - 4)],
+            filter_shift: 64 - (bits - 4),
             results: merges.iter().map(|merge| merge[2]).collect(),
         };
         for (rank, &[left, right, result]) in merges.iter().enumerate() {
@@ -56,7 +63,9 @@ impl PairTable {
 
     fn insert(&mut self, key: u64, rank: u64) {
         let mask = self.slots.len() - 1;
-        let mut at = (key.wrapping_mul(SPREAD) >> self.shift) as usize;
+        let hash = key.wrapping_mul(SPREAD);
+        self.filter[(hash >> self.filter_shift) as usize] |= filter_bits(hash);
+        let mut at = (hash >> self.shift) as usize;
         while self.slots[at] != EMPTY {
             if self.slots[at] >> 21 == key {
                 return;
@@ -73,8 +82,13 @@ impl PairTable {
             return NONE;
         }
         let key = key(left, right);
+        let hash = key.wrapping_mul(SPREAD);
+        let bits = filter_bits(hash);
+        if self.filter[(hash >> self.filter_shift) as usize] & bits != bits {
+            return NONE;
+        }
         let mask = self.slots.len() - 1;
-        let mut at = (key.wrapping_mul(SPREAD) >> self.shift) as usize & mask;
+        let mut at = (hash >> self.shift) as usize & mask;
         loop {
             let slot = self.slots[at];
             if slot >> 21 == key {
@@ -92,6 +106,12 @@ impl PairTable {
     pub fn result(&self, rank: u32) -> u32 {
         self.results[rank as usize]
     }
+}
+
+/// Two bits of a filter word, taken from bits of the hash that choose neither the word nor much of the slot.
+#[inline]
+fn filter_bits(hash: u64) -> u64 {
+    1 << (hash >> 34 & 63) | 1 << (hash >> 28 & 63)
 }
 
 fn key(left: u32, right: u32) -> u64 {

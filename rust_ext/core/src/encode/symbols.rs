@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::pairs::NONE;
+use super::atoms::Atoms;
+use super::pairs::{NONE, PairTable};
 use super::vocabulary::Vocabulary;
 use crate::{Error, Result};
 
@@ -33,6 +34,7 @@ pub struct Alphabet {
     bytes: [u32; 256],
     characters: FxHashMap<char, u32>,
     fallback: Fallback,
+    atoms: Option<Atoms>,
 }
 
 impl Alphabet {
@@ -73,7 +75,24 @@ impl Alphabet {
             bytes,
             characters,
             fallback,
+            atoms: None,
         })
+    }
+
+    /// Lets byte spelling start from whole characters where that cannot change a result.
+    ///
+    /// # Errors
+    /// Those of [`Atoms::new`].
+    pub fn use_atoms(
+        &mut self,
+        merges: &[[u32; 3]],
+        table: &PairTable,
+        vocabulary: &Vocabulary,
+    ) -> Result<()> {
+        if self.unit == Unit::Byte && !self.bytes.contains(&NONE) {
+            self.atoms = Atoms::new(merges, table, vocabulary, &self.bytes)?;
+        }
+        Ok(())
     }
 
     /// The unknown token's id.
@@ -89,6 +108,12 @@ impl Alphabet {
     pub fn spell(&self, pretoken: &[u8], ids: &mut Vec<u32>, unknown: &mut Vec<u32>) -> Result<()> {
         match self.unit {
             Unit::Byte => {
+                if let (Some(atoms), false) = (&self.atoms, pretoken.is_ascii()) {
+                    if let Ok(text) = std::str::from_utf8(pretoken) {
+                        atoms.spell(text, &self.bytes, ids);
+                        return Ok(());
+                    }
+                }
                 let start = ids.len();
                 ids.extend(pretoken.iter().map(|&byte| self.bytes[usize::from(byte)]));
                 if ids[start..].contains(&NONE) {
