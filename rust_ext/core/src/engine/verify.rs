@@ -132,7 +132,7 @@ impl Engine {
                 return fail(format!("a token should start at cell {at}"));
             }
             let end = at + self.spans[symbol as usize] as usize;
-            let inside = at + 1..end.saturating_sub(1);
+            let inside = at + 1..(end - 1).max(at + 1);
             if cells[end - 1].symbol != symbol || cells[inside].iter().any(|cell| cell.symbol != INSIDE) {
                 return fail(format!("the token at cell {at} has a torn body"));
             }
