@@ -91,6 +91,9 @@ class BpeEncoder:
     def merges_of_ranks(
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+def word_spans(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
 class Pretokenizer:
     """A parsed pre-tokenizer, owned by Rust."""
 

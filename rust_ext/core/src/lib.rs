@@ -7,10 +7,11 @@ pub mod control;
 pub mod count;
 pub mod counts;
 pub mod cpu;
-pub mod engine;
 pub mod encode;
+pub mod engine;
 pub mod error;
 pub mod pretokenize;
+pub mod words;
 
 pub use control::Control;
 pub use counts::PretokenCounts;

@@ -7,9 +7,10 @@ mod counter;
 mod counts;
 mod documents;
 mod door;
-mod engine;
 mod encoder;
+mod engine;
 mod pretokenizer;
+mod words;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -22,6 +23,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
