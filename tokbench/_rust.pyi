@@ -91,9 +91,11 @@ class BpeEncoder:
     def merges_of_ranks(
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+
 class Pretokenizer:
     """A parsed pre-tokenizer, owned by Rust."""
 
@@ -157,6 +159,7 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+
 class Counter:
     """Counts the pretokens of files and buffers by group."""
 

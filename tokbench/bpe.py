@@ -139,7 +139,14 @@ class BpeModel:
             normalizer=self.normalizer,
             prefix_space=self.prefix_space,
             added=[
-                (token.text.encode(), token.token_id, token.special, token.normalized, token.lstrip, token.rstrip)
+                (
+                    token.text.encode(),
+                    token.token_id,
+                    token.special,
+                    token.normalized,
+                    token.lstrip,
+                    token.rstrip,
+                )
                 for token in self.added
             ],
         )

@@ -187,7 +187,10 @@ class Tokenizer(ABC):
         return self._decode_flat(flat, offsets)
 
     def save(
-        self, path: str | Path, *, format: Literal["tokbench", "huggingface", "tiktoken"] | None = None  # noqa: A002 - the word users know
+        self,
+        path: str | Path,
+        *,
+        format: Literal["tokbench", "huggingface", "tiktoken"] | None = None,  # noqa: A002 - the word users know
     ) -> None:
         """Write the tokenizer; the format follows from the path unless named.
 
@@ -308,7 +311,9 @@ class BpeTokenizer(Tokenizer):
         return self._encoder.encode(text_bytes(text), self._allowed_ids(allowed_special))
 
     def _encode_spans(
-        self, data: bytes, allowed: bool | list[int]  # noqa: FBT001 - the extension's own convention
+        self,
+        data: bytes,
+        allowed: bool | list[int],  # noqa: FBT001 - the extension's own convention
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         return self._encoder.encode_with_spans(data, allowed)
 

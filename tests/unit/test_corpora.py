@@ -82,7 +82,9 @@ def test_sample_digits_agree_with_english_where_all_use_them() -> None:
         lines = path.read_text(encoding="utf-8").split("\n")
         for index in marked:
             wanted = "1683" if "1683" in english[index] else "example.org"
-            digits = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in lines[index])
+            digits = "".join(
+                str(unicodedata.digit(char)) if char.isdigit() else char for char in lines[index]
+            )
             assert wanted in digits, (path.stem, index)
 
 
@@ -127,7 +129,9 @@ def test_ntrex_and_udhr(tmp_path: Path) -> None:
 
 def test_hub_layout_from_a_local_folder(tmp_path: Path) -> None:
     _write_parallel(
-        tmp_path / "flat", eng_Latn__jsonl='{"id": 1, "text": "one"}\n', tur_Latn__jsonl='{"id": 1, "text": "bir"}\n'
+        tmp_path / "flat",
+        eng_Latn__jsonl='{"id": 1, "text": "one"}\n',
+        tur_Latn__jsonl='{"id": 1, "text": "bir"}\n',
     )
     flat = corpora.load("flores_plus", tmp_path / "flat")
     assert [document.text for document in flat.documents("tur_Latn")] == ["bir"]
@@ -211,6 +215,8 @@ def test_an_unknown_boundary_is_refused(tmp_path: Path) -> None:
 @pytest.mark.shared
 def test_real_flores_is_parallel(shared: Path) -> None:
     opened = corpora.load(
-        "flores200", shared / "data" / "parallel" / "flores200_dev", languages=["eng_Latn", "tur_Latn", "zho_Hans"]
+        "flores200",
+        shared / "data" / "parallel" / "flores200_dev",
+        languages=["eng_Latn", "tur_Latn", "zho_Hans"],
     )
     assert {len(list(opened.documents(language))) for language in opened.languages} == {997}
