@@ -10,14 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "corpus", "pretokenize", "counts", "merges", "vocab", "tokenizer", "encoding", "frame",
-    "measurement", "plugin",
+    "reading", "corpus", "pretokenize", "counts", "merges", "vocab", "encoding", "bpe", "tokenizer", "formats",
+    "frame", "measurement", "plugin",
 )  # fmt: skip
-"""Layer 1 from left to right: a module imports only those to its left (packages count by their name)."""
+"""Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
 LAYER = {
     "errors": 0, "_rust": 0, "build": 0,
-    **dict.fromkeys(ORDER, 1), "reading": 1, "formats": 1, "frame_files": 1,
+    **dict.fromkeys(ORDER, 1), "frame_files": 1,
     "objectives": 2, "train": 2, "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
     "run": 4, "cli": 4, "report": 4,
@@ -66,7 +66,7 @@ def test_imports_point_downwards(module: str, room: str, path: Path) -> None:
     if module == "__init__":
         return
     assert room in LAYER or room == "interop", f"{module} belongs to no layer: say which in LAYER"
-    for name, _ in _imports(path):
+    for name, at_load in _imports(path):
         parts = name.split(".")
         if parts[0] != "tokbench" or len(parts) == 1:
             continue
@@ -76,7 +76,7 @@ def test_imports_point_downwards(module: str, room: str, path: Path) -> None:
         assert target in LAYER, f"{module} imports {name}, which belongs to no layer"
         mine, theirs = LAYER[room], LAYER[target]
         if mine == theirs == 1 and room in ORDER and target in ORDER:
-            assert ORDER.index(target) < ORDER.index(room), f"{module} (layer 1) imports {name} to its right"
+            assert not at_load or ORDER.index(target) < ORDER.index(room), f"{module} (layer 1) imports {name} to its right"
         elif mine == theirs and mine > 1:
             assert (room, target) in SAME_LAYER, f"{module} imports its neighbour {name}"
         else:
