@@ -169,16 +169,7 @@ def token_cuts(batch: EncodedBatch) -> tuple[Ints, Ints]:
 
 
 def token_lengths(batch: EncodedBatch) -> Ints:
-    """Return the bytes of each token, looked up once per id and evaluation."""
-    known: dict[str, Ints] = batch.remember("token_lengths", dict)
-    size = int(batch.ids.max(initial=0)) + 1
-    table = known.get("table", np.empty(0, np.int64))
-    if size > len(table):
-        table = np.concatenate([table, np.full(size - len(table), -1, np.int64)])
-    lengths = table[batch.ids]
-    missing = np.unique(batch.ids[lengths < 0])
-    if len(missing):
-        table[missing] = [len(batch.tokenizer.token_bytes(int(token_id))) for token_id in missing]
-        lengths = table[batch.ids]
-    known["table"] = table
+    """Return the bytes of each token of the batch, from a table made once per tokenizer and evaluation."""
+    table = batch.remember("token_lengths", lambda: np.diff(batch.tokenizer.token_arrays()[1]))
+    lengths: Ints = table[batch.ids]
     return lengths

@@ -17,6 +17,7 @@ import polars as pl
 
 from tokbench import frame_files
 from tokbench.errors import MetricError
+from tokbench.formats.files import write_whole
 from tokbench.frame_files import arrow, format_value
 
 if TYPE_CHECKING:
@@ -315,7 +316,7 @@ class MetricFrame:
             ".md": self.to_markdown,
         }
         content = write[check_suffix(path)]()
-        frame_files.replace_file(Path(path), content.encode() if isinstance(content, str) else content)
+        write_whole(Path(path), content.encode() if isinstance(content, str) else content)
 
     @classmethod
     def load(cls, path: str | Path) -> MetricFrame:

@@ -1,15 +1,10 @@
-"""How a metric frame is printed, written and read back.
-
-A file appears whole under its name or not at all. Provenance travels inside of Parquet and JSON.
-"""
+"""How a metric frame is printed, serialised and read back; provenance travels inside of Parquet and JSON."""
 
 from __future__ import annotations
 
 import io
 import json
 import math
-import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -67,23 +62,6 @@ def read(path: Path, schema: Mapping[str, pl.DataType]) -> tuple[pl.DataFrame, d
         )
         raise MetricError(message)
     return pl.DataFrame(content["rows"], schema=dict(schema)), content["provenance"]
-
-
-def replace_file(target: Path, content: bytes) -> None:
-    """Write to a temporary name beside the target, then rename: a reader never sees half a file."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = target.parent / name
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp makes private files; the report gets the permissions of any new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

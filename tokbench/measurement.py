@@ -44,14 +44,6 @@ class Undefined:
 Value = float | Undefined
 
 
-class TokenBytes(Protocol):
-    """The part of a vocabulary that metrics read."""
-
-    def token_bytes(self, token_id: int, /) -> bytes:
-        """Return the bytes of a token."""
-        ...
-
-
 class Encoded(Protocol):
     """Ids of many documents back to back; document `d` is `ids[offsets[d]:offsets[d + 1]]`."""
 
@@ -99,8 +91,8 @@ class MeasuredTokenizer(Protocol):
         """Whether the tokens' bytes concatenate to the document."""
         ...
 
-    def token_bytes(self, token_id: int, /) -> bytes:
-        """Return the bytes of a token."""
+    def token_arrays(self) -> tuple[NDArray[np.uint8], Ints]:
+        """Return the bytes of all ids back to back, and one position more than there are ids."""
         ...
 
     def encode_batch(self, texts: Any, /, *, threads: int | None = None) -> Encoded:

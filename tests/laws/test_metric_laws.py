@@ -33,8 +33,8 @@ class ByteTokens:
     name, fingerprint, vocab_size, unk_id, lossless = "bytes", "f" * 32, 256, 63, True
     special_tokens: dict[str, int] = {}  # noqa: RUF012 - never written
 
-    def token_bytes(self, token_id: int) -> bytes:
-        return bytes([token_id])
+    def token_arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        return np.arange(256).astype(np.uint8), np.arange(257)
 
     def encode_batch(self, texts: TextBatch, *, threads: int | None = None) -> Ids:
         del threads
