@@ -8,12 +8,15 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VERBS = ["train", "eval", "encode", "decode", "count", "corpora", "metrics"]
 
