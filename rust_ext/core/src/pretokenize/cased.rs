@@ -69,14 +69,35 @@ impl<const DIGITS: usize, const SUFFIX: bool> Scanner for Cased<DIGITS, SUFFIX> 
 }
 
 impl<const DIGITS: usize, const SUFFIX: bool> Cased<DIGITS, SUFFIX> {
-    /// End of the word whose letters and marks start at `start`.
-    ///
-    /// `A*B+` first runs over `A`. If a lowercase letter follows, it runs on over `B`. If not, it must give
-    /// back down to the last unit that is in both sets (Lm, Lo, M) and ends behind it; a run of uppercase letters has none, and
-    /// the second alternative takes all of it. A mark that opens the word may match as the optional sign or as
-    /// part of the word, with the same end.
+    /// End of the word whose letters and marks start at `start`; [`Self::any_word`] with short ways for the common
+    /// shapes: lowercase, one uppercase letter and lowercase, no case.
     #[inline(always)]
     fn word(&self, data: &[u8], start: usize) -> usize {
+        const LATER: u8 = LOWER | OTHER_LETTER | MARK;
+        let table = self.table;
+        let (class, n) = table.at(data, start);
+        let second = start + n;
+        if class & LOWER != 0 {
+            return Self::suffix(data, run::lowercase(table, data, second, LATER));
+        }
+        if class & UPPER != 0 {
+            if second < data.len() && table.at(data, second).0 & LOWER != 0 {
+                return Self::suffix(data, run::lowercase(table, data, second, LATER));
+            }
+        } else {
+            let end = run::lowercase(table, data, second, LATER);
+            if end == data.len() || table.at(data, end).0 & UPPER == 0 {
+                return Self::suffix(data, end);
+            }
+        }
+        self.any_word(data, start)
+    }
+
+    /// `A*B+` first runs over `A`. If a lowercase letter follows, it runs on over `B`. If not, it must give
+    /// back down to the last unit that is in both sets (Lm, Lo, M) and ends behind it; a run of uppercase letters
+    /// has none, and the second alternative takes all of it. A mark that opens the word may match as the
+    /// optional sign or as part of the word, with the same end.
+    fn any_word(&self, data: &[u8], start: usize) -> usize {
         let mut pos = start;
         let mut end_in_both = start;
         while pos < data.len() {

@@ -44,12 +44,14 @@ pub const PUNCTUATION: u8 = SYMBOL;
 
 const CODE_POINTS: usize = 0x11_0000;
 const BLOCK: usize = 64;
+/// A power of two that no table reaches (a few hundred distinct blocks), so that an index needs no check.
+const MAX_BLOCKS: usize = 1024;
 
 /// Class of every code point: direct below U+0800 (one- and two-byte UTF-8), two-stage above.
 pub struct Table {
     low: [u8; 0x800],
-    index: Vec<u16>,
-    blocks: Vec<[u8; BLOCK]>,
+    index: Box<[u16; CODE_POINTS / BLOCK]>,
+    blocks: Box<[[u8; BLOCK]; MAX_BLOCKS]>,
     invalid: u8,
 }
 
@@ -79,19 +81,19 @@ impl Table {
     fn compress(flat: &[u8]) -> Self {
         let mut low = [0; 0x800];
         low.copy_from_slice(&flat[..0x800]);
-        let mut blocks: Vec<[u8; BLOCK]> = Vec::new();
+        let mut index = Box::new([0; CODE_POINTS / BLOCK]);
+        let mut blocks = Box::new([[0; BLOCK]; MAX_BLOCKS]);
         let mut known = rustc_hash::FxHashMap::default();
-        let index = flat
-            .chunks_exact(BLOCK)
-            .map(|chunk| {
-                let mut block = [0; BLOCK];
-                block.copy_from_slice(chunk);
-                *known.entry(block).or_insert_with(|| {
-                    blocks.push(block);
-                    (blocks.len() - 1) as u16
-                })
-            })
-            .collect();
+        for (slot, chunk) in index.iter_mut().zip(flat.chunks_exact(BLOCK)) {
+            let next = known.len();
+            let number = *known.entry(chunk).or_insert(next);
+            assert!(
+                number < MAX_BLOCKS,
+                "the table needs more than {MAX_BLOCKS} blocks"
+            );
+            blocks[number].copy_from_slice(chunk);
+            *slot = number as u16;
+        }
         Self {
             low,
             index,
@@ -107,49 +109,72 @@ impl Table {
         if first < 0x80 {
             (self.low[first as usize], 1)
         } else {
-            self.wide(data, pos, first)
+            self.wide(data, pos)
         }
     }
 
-    /// [`Table::at`] for a first byte of 0x80 or more.
+    /// Class of an ASCII byte.
     #[inline(always)]
-    pub fn wide(&self, data: &[u8], pos: usize, first: u8) -> (u8, usize) {
-        let rest = &data[pos + 1..];
-        if first < 0xE0 {
-            if let [b, ..] = *rest
-                && first >= 0xC2
-                && is_continuation(b)
-            {
-                return (self.low[(first as usize & 0x1F) << 6 | b as usize & 0x3F], 2);
-            }
-        } else if first < 0xF0 {
-            if let [b, c, ..] = *rest
-                && is_continuation(b)
-                && is_continuation(c)
-            {
-                let block = (first as usize & 0x0F) << 6 | b as usize & 0x3F;
-                // Below 0x20: overlong. 0x360 to 0x37F: surrogates.
-                if block >= 0x20 && block & 0x3E0 != 0x360 {
+    pub fn ascii(&self, byte: u8) -> u8 {
+        debug_assert!(byte.is_ascii());
+        self.low[byte as usize & 0x7F]
+    }
+
+    /// [`Table::at`] for a first byte of 0x80 or more: two and three bytes here, the rest out of line.
+    #[inline(always)]
+    pub fn wide(&self, data: &[u8], pos: usize) -> (u8, usize) {
+        if let Some(&[a, b, c, d]) = data.get(pos..pos + 4).and_then(|bytes| bytes.first_chunk()) {
+            let word = u32::from_le_bytes([a, b, c, d]);
+            if word & 0x00C0_C0F0 == 0x0080_80E0 {
+                let block = (a as usize & 0x0F) << 6 | b as usize & 0x3F;
+                if is_assignable(block) {
                     return (self.look_up(block, c), 3);
                 }
-            }
-        } else if let [b, c, d, ..] = *rest
-            && is_continuation(b)
-            && is_continuation(c)
-            && is_continuation(d)
-        {
-            let block = (first as usize & 0x0F) << 12 | (b as usize & 0x3F) << 6 | c as usize & 0x3F;
-            if (0x400..CODE_POINTS / BLOCK).contains(&block) {
-                return (self.look_up(block, d), 4);
+            } else if word & 0xC0E0 == 0x80C0 && a >= 0xC2 {
+                return (self.low[(a as usize & 0x1F) << 6 | b as usize & 0x3F], 2);
             }
         }
-        (self.invalid, 1)
+        self.rare(data, pos)
+    }
+
+    /// Four bytes, invalid bytes, and the last three bytes of the data.
+    #[inline(never)]
+    fn rare(&self, data: &[u8], pos: usize) -> (u8, usize) {
+        let first = data[pos];
+        match (first, &data[pos + 1..]) {
+            (0xC2..=0xDF, &[b, ..]) if is_continuation(b) => {
+                (self.low[(first as usize & 0x1F) << 6 | b as usize & 0x3F], 2)
+            }
+            (0xE0..=0xEF, &[b, c, ..]) if is_continuation(b) && is_continuation(c) => {
+                let block = (first as usize & 0x0F) << 6 | b as usize & 0x3F;
+                if is_assignable(block) {
+                    (self.look_up(block, c), 3)
+                } else {
+                    (self.invalid, 1)
+                }
+            }
+            (0xF0..=0xF4, &[b, c, d, ..]) if [b, c, d].into_iter().all(is_continuation) => {
+                let block = (first as usize & 0x07) << 12 | (b as usize & 0x3F) << 6 | c as usize & 0x3F;
+                if (0x1_0000 / BLOCK..CODE_POINTS / BLOCK).contains(&block) {
+                    (self.look_up(block, d), 4)
+                } else {
+                    (self.invalid, 1)
+                }
+            }
+            _ => (self.invalid, 1),
+        }
     }
 
     #[inline(always)]
     fn look_up(&self, block: usize, last: u8) -> u8 {
-        self.blocks[self.index[block] as usize][last as usize & 0x3F]
+        self.blocks[self.index[block] as usize & (MAX_BLOCKS - 1)][last as usize & 0x3F]
     }
+}
+
+/// Whether a block reached by three bytes is neither overlong (below U+0800) nor of surrogates.
+#[inline(always)]
+fn is_assignable(block: usize) -> bool {
+    block >= 0x20 && block & 0x3E0 != 0x360
 }
 
 #[inline(always)]

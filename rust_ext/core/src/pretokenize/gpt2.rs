@@ -13,21 +13,23 @@ pub struct Gpt2 {
 impl Scanner for Gpt2 {
     #[inline(always)]
     fn next(&self, data: &[u8], pos: usize) -> usize {
+        let first = data[pos];
+        let (mut class, mut n) = self.table.at(data, pos);
         let mut at = pos;
-        match data[pos] {
-            b' ' if pos + 1 < data.len() => at += 1,
-            b'\'' => {
-                let n = run::contraction(data, pos);
-                if n > 0 {
-                    return pos + n;
-                }
+        if class & LETTER != 0 || first == b' ' {
+            let end = run::letters(self.table, data, pos + n, LETTER);
+            if end > pos + n || first != b' ' || end == data.len() {
+                return end;
             }
-            _ => {}
+            at = end;
+            (class, n) = self.table.at(data, at);
+        } else if first == b'\'' {
+            let n = run::contraction(data, pos);
+            if n > 0 {
+                return pos + n;
+            }
         }
-        let (class, n) = self.table.at(data, at);
-        if class & LETTER != 0 {
-            run::letters(self.table, data, at + n, LETTER)
-        } else if class & NUMBER != 0 {
+        if class & NUMBER != 0 {
             run::inside(self.table, data, at + n, NUMBER)
         } else if class & WHITE == 0 {
             run::outside(self.table, data, at + n, WHITE | LETTER | NUMBER)

@@ -23,31 +23,41 @@ fn eight_bytes(data: &[u8], pos: usize) -> Option<u64> {
         .map(u64::from_le_bytes)
 }
 
-/// End of the run of units in `set` from `pos`, when ASCII letters (`fold` 0x20: both cases) are in `set`.
+/// End of the run of units in `set` from `pos`, when the ASCII members of `set` are the letters (`fold` 0x20) or
+/// the lowercase ones (`fold` 0).
 #[inline(always)]
 fn letter_run(table: &Table, data: &[u8], mut pos: usize, set: u8, fold: u64) -> usize {
     loop {
+        let mut first;
         while let Some(word) = eight_bytes(data, pos) {
+            first = word as u8;
+            if first >= 0x80 {
+                break;
+            }
             let n = letters_in_front(word, fold);
             pos += n;
             if n < 8 {
+                first = data[pos];
+                if first < 0x80 {
+                    return pos;
+                }
                 break;
             }
         }
-        // Either a unit that is no ASCII letter, or the last seven bytes.
+        // Here is a wide unit, or fewer than eight bytes are left.
         loop {
-            if pos >= data.len() {
-                return pos;
+            match data.get(pos) {
+                None => return pos,
+                Some(&byte) => first = byte,
             }
-            let first = data[pos];
             if first < 0x80 {
-                if table.at(data, pos).0 & set == 0 {
+                if table.ascii(first) & set == 0 {
                     return pos;
                 }
                 pos += 1;
                 break;
             }
-            let (class, n) = table.wide(data, pos, first);
+            let (class, n) = table.wide(data, pos);
             if class & set == 0 {
                 return pos;
             }

@@ -293,3 +293,13 @@ pub fn shared_text(limit: usize) -> Vec<u8> {
     }
     text
 }
+
+/// The first `limit` bytes of one monolingual text of the shared folder.
+pub fn language_text(name: &str, limit: usize) -> Vec<u8> {
+    let path = shared_folder().join(format!("data/mono/{name}.txt.zst"));
+    let file = std::fs::File::open(&path)
+        .unwrap_or_else(|error| panic!("{}: {error} (set TOKBENCH_SHARED)", path.display()));
+    let mut text = zstd::decode_all(file).unwrap();
+    text.truncate(limit);
+    text
+}
