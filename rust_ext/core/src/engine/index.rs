@@ -4,7 +4,7 @@ use super::Engine;
 use super::cells::EDGE;
 use super::groups::Groups;
 use super::heap::Claim;
-use super::table::Entry;
+use super::table::{Entry, Table, VACANT};
 use super::ties::key;
 use crate::{Control, Result};
 
@@ -91,8 +91,7 @@ impl Engine {
     /// Counts all pairs anew and follows those that reach a floor.
     pub(super) fn index(&mut self, control: &Control) -> Result<()> {
         self.torn = true;
-        self.table.clear_for(0);
-        self.blocks.clear();
+        self.table = Table::new();
         self.heap.clear();
         if let Some(groups) = &mut self.groups {
             groups.clear();
@@ -136,19 +135,18 @@ impl Engine {
         let symbols = self.layout.symbols.clone();
         let reaches = |at: &usize| lens[*at] > 0 && counts[*at] >= self.floor;
         let followed: Vec<usize> = (0..SIDE * SIDE).filter(reaches).collect();
-        self.blocks
-            .reserve(followed.iter().map(|&at| lens[at] as usize).sum::<usize>());
+        self.blocks.restart(followed.iter().map(|&at| lens[at]));
         for at in followed {
             let (left, right) = (symbols[at / SIDE], symbols[at % SIDE]);
             let start = self.blocks.take(lens[at]);
             cursors[at] = start;
-            self.table.insert(Entry {
-                key: key(left, right),
+            let entry = Entry {
                 count: counts[at],
                 start,
                 len: lens[at],
                 groups: 0,
-            })?;
+            };
+            self.table.insert(key(left, right), entry)?;
         }
         for chunk in chunks(n_cells) {
             control.check()?;
@@ -215,12 +213,12 @@ impl Engine {
                     && table.get(key).is_none()
                     && may_be_followed(&sketch, &groups, key, weight)
                 {
-                    table.insert(vacant(key))?;
+                    table.insert(key, VACANT)?;
                 }
                 Ok(())
             })?;
             if let Some(groups) = &mut groups {
-                table.iter_mut().for_each(|entry| entry.groups = groups.add(&[]));
+                table.iter_mut().for_each(|(_, entry)| entry.groups = groups.add(&[]));
             }
         }
         self.walk_checked(control, |_, left, right, weight| {
@@ -230,7 +228,7 @@ impl Engine {
                     return Ok(());
                 }
                 if table.get(key).is_none() {
-                    table.insert(vacant(key))?;
+                    table.insert(key, VACANT)?;
                 }
             }
             if let Some(entry) = table.get_mut(key) {
@@ -247,21 +245,20 @@ impl Engine {
         })?;
         control.advance(1);
 
-        let misses = |entry: &&Entry| {
+        let misses = |&(_, entry): &(u64, &Entry)| {
             entry.count < self.floor
                 && groups
                     .as_ref()
                     .is_none_or(|groups| !groups.any_reaches_floor(groups.shares(entry.groups)))
         };
-        let dropped: Vec<u64> = table.iter().filter(misses).map(|entry| entry.key).collect();
+        let dropped: Vec<u64> = table.iter().filter(misses).map(|(key, _)| key).collect();
         for key in dropped {
             if let (Some(entry), Some(groups)) = (table.remove(key), &mut groups) {
                 groups.remove(entry.groups);
             }
         }
-        self.blocks
-            .reserve(table.iter().map(|entry| entry.len as usize).sum::<usize>());
-        for entry in table.iter_mut() {
+        self.blocks.restart(table.iter().map(|(_, entry)| entry.len));
+        for (_, entry) in table.iter_mut() {
             entry.start = self.blocks.take(entry.len);
             entry.len = 0;
         }
@@ -312,9 +309,9 @@ impl Engine {
         let mut claims: Vec<Claim> = self
             .table
             .iter()
-            .map(|entry| Claim {
+            .map(|(key, entry)| Claim {
                 count: entry.count,
-                key: entry.key,
+                key,
             })
             .collect();
         // Descending counts enter a heap without moving anything.
@@ -327,15 +324,5 @@ impl Engine {
                 groups.claim(claim.key, entry.groups, &self.ties, &self.tokens);
             }
         }
-    }
-}
-
-fn vacant(key: u64) -> Entry {
-    Entry {
-        key,
-        count: 0,
-        start: 0,
-        len: 0,
-        groups: 0,
     }
 }

@@ -23,6 +23,7 @@ mod groups;
 mod heap;
 mod index;
 mod merge;
+mod pages;
 mod plain;
 mod setup;
 mod table;
@@ -124,16 +125,7 @@ impl Engine {
     }
 
     /// Debug.
-    pub fn summary(&self) -> String {
-        format!(
-            "cells {} table {} heap {} arena {} floor {}",
-            self.words.cells.len(),
-            self.table.len(),
-            self.heap.claims().len(),
-            self.blocks.size(),
-            self.floor
-        )
-    }
+    pub fn summary(&self) -> String { format!("table {} heap {} floor {}", self.table.iter().count(), self.heap.claims().len(), self.floor) }
 
     /// What each id spells.
     pub fn tokens(&self) -> &Tokens {
