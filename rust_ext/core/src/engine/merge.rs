@@ -188,7 +188,6 @@ impl Engine {
 
     /// Visits the positions (ascending), skips the stale ones, replaces, and sums up the neighbours. Returns the
     /// weighted number of replacements.
-    #[inline(never)]
     fn replace<const TRACK: bool>(
         &mut self,
         left: u32,
@@ -275,7 +274,6 @@ impl Engine {
     }
 
     /// Lowers the pairs that lost occurrences to the merge and follows those that it created.
-    #[inline(never)]
     fn follow<const TRACK: bool>(
         &mut self,
         left: u32,
@@ -379,7 +377,6 @@ impl Engine {
 
     /// Follows a pair that has come into being, if it can be chosen; returns where its positions go.
     #[inline]
-    #[inline(never)]
     fn follow_new<const TRACK: bool>(
         &mut self,
         left: u32,

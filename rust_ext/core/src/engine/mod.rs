@@ -124,9 +124,6 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Debug.
-    pub fn summary(&self) -> String { format!("table {} heap {} floor {}", self.table.iter().count(), self.heap.claims().len(), self.floor) }
-
     /// What each id spells.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens

@@ -167,6 +167,7 @@ impl Table {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -181,7 +182,7 @@ mod tests {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            let key = (state >> 40) % 3000 << 32 | (state >> 20) % 7;
+            let key = (((state >> 40) % 3000) << 32) | ((state >> 20) % 7);
             if state >> 63 == 0 {
                 assert_eq!(table.remove(key).map(|entry| entry.count), twin.remove(&key));
             } else if let std::collections::btree_map::Entry::Vacant(vacancy) = twin.entry(key) {
