@@ -6,8 +6,7 @@ import ast
 import inspect
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
