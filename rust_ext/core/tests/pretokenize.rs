@@ -1,4 +1,5 @@
 //! Every scanner against the regular expressions it stands for, run by fancy-regex itself.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod oracle;
 
