@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 __version__: str
 BUILD_PROFILE: str
-__file__: str
+
+def cpu_features() -> list[str]: ...
 
 class PretokenCounts:
     """A sparse table pretoken × group → count, owned by Rust."""
@@ -29,6 +30,92 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+    def totals(self) -> tuple[list[int], list[int]]: ...
+    def at_least(self, min_count: int) -> PretokenCounts: ...
+    @staticmethod
+    def merge(groups: list[str], tables: list[PretokenCounts]) -> PretokenCounts: ...
+
+class DocumentReader:
+    """Reads one plain or JSONL file, packed or not, in batches of whole documents."""
+
+    def __new__(
+        cls,
+        path: str,
+        file_format: str,
+        field: str | None,
+        compression: str,
+        boundary: str,
+        batch_size: int,
+    ) -> DocumentReader: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
+
+class BpeEncoder:
+    """Text → ids and back."""
+
+    def __new__(
+        cls,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
+        *,
+        unlisted: list[int],
+        pretokenizer: str,
+        characters: bool,
+        byte_fallback: list[int] | None,
+        unknown: int | None,
+        fuse_unknown: bool,
+        whole_words: bool,
+        normalizer: str | None,
+        prefix_space: bool,
+        added: list[tuple[bytes, int, bool, bool, bool, bool]],
+    ) -> BpeEncoder: ...
+    def encode(
+        self, data: bytes, allowed_special: bool | list[int] | None = None, threads: int = 1
+    ) -> NDArray[np.uint32]: ...
+    def encode_batch(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        allowed_special: bool | list[int] | None = None,
+        threads: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def encode_with_spans(
+        self, data: bytes, allowed_special: bool | list[int] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def decode(self, ids: NDArray[np.uint32]) -> bytes: ...
+    def decode_batch(
+        self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+    @staticmethod
+    def merges_of_ranks(
+        arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+
+def word_spans(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+
+class Pretokenizer:
+    """A parsed pre-tokenizer, owned by Rust."""
+
+    def __new__(cls, spec: str) -> Pretokenizer: ...
+    @staticmethod
+    def sequence(specs: list[str]) -> Pretokenizer: ...
+    @staticmethod
+    def from_regex(pattern: str) -> Pretokenizer: ...
+    @staticmethod
+    def from_regexes(patterns: list[str]) -> Pretokenizer: ...
+    @staticmethod
+    def names() -> list[str]: ...
+    @staticmethod
+    def forms() -> list[str]: ...
+    @staticmethod
+    def known_patterns() -> list[tuple[str, str]]: ...
+    @property
+    def spec(self) -> str: ...
+    def boundaries(self, data: bytes) -> NDArray[np.int64]: ...
+    def safe_split(self, data: bytes, at: int) -> int | None: ...
 
 class Engine:
     """The state of a training run, owned by Rust."""
@@ -72,3 +159,26 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+
+class Counter:
+    """Counts the pretokens of files and buffers by group."""
+
+    def __new__(
+        cls, groups: list[str], pretokenizer: str, threads: int, strict_utf8: bool, block_size: int
+    ) -> Counter: ...
+    @property
+    def pretokenizer(self) -> str: ...
+    def add_files(
+        self,
+        files: list[tuple[int, str, str, str | None, str, str]],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def add_documents(
+        self,
+        group: int,
+        name: str,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.uint64],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...

@@ -1,0 +1,240 @@
+//! One document: added tokens out, the text between them normalized, the rest to the pretokens.
+
+use std::borrow::Cow;
+
+use super::added::Part;
+use super::batch::signed;
+use super::normalize::Alignment;
+use super::{Allowed, Encoder, Matchers, Worker, shifted};
+use crate::{Control, Error, Result};
+
+/// How much text is encoded between two looks at the control.
+const CHECK_BYTES: usize = 1 << 18;
+
+/// Ids with the bytes of the document that each one stands for.
+///
+/// Without a normalizer the spans tile the document. Under a normalizer a token that holds a changed stretch
+/// covers all of that stretch's original bytes, so that neighbours may overlap. A space put before the text
+/// has an empty span.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// Start and end of each token, two entries per token.
+    pub ends: Vec<i64>,
+}
+
+/// A stretch of normalized text and where it came from.
+struct Stretch<'a> {
+    text: &'a [u8],
+    /// Where `text` starts in the normalized text.
+    at: usize,
+    /// Normalized text → text between added tokens.
+    alignment: &'a Alignment,
+    /// Where the text between added tokens starts in the document.
+    origin: usize,
+    /// How many bytes were put before `text`.
+    prefix: usize,
+}
+
+impl Stretch<'_> {
+    fn span(&self, start: usize, end: usize) -> (usize, usize) {
+        let start = self.at + start.saturating_sub(self.prefix);
+        let end = self.at + end.saturating_sub(self.prefix);
+        let (start, end) = self.alignment.origin(start, end);
+        (self.origin + start, self.origin + end)
+    }
+}
+
+impl Encoder {
+    /// Appends the ids of one document to `out`.
+    pub(super) fn encode_document(
+        &self,
+        document: &[u8],
+        matchers: &Matchers,
+        worker: &mut Worker,
+        out: &mut Vec<u32>,
+        control: &Control,
+    ) -> Result<()> {
+        if self.is_plain(matchers) {
+            return self.encode_checked(document, worker, out, control);
+        }
+        // The two visitors are called in turn, never at once; a cell lets both hold the output.
+        let sink = std::cell::RefCell::new((worker, out));
+        self.visit(
+            document,
+            matchers,
+            |id, _, _| sink.borrow_mut().1.push(id),
+            |stretch| {
+                let (worker, out) = &mut *sink.borrow_mut();
+                self.encode_checked(stretch.text, worker, out, control)
+                    .map_err(|error| placed(error, stretch))
+            },
+        )
+    }
+
+    /// Whether documents go to the pretokens as they are.
+    pub(super) fn is_plain(&self, matchers: &Matchers) -> bool {
+        matchers.raw.is_empty()
+            && matchers.normalized.is_empty()
+            && self.normalizer.is_none()
+            && !self.prefix_space
+    }
+
+    /// Appends the ids of text without added tokens, looking at the control now and then.
+    pub(super) fn encode_checked(
+        &self,
+        text: &[u8],
+        worker: &mut Worker,
+        out: &mut Vec<u32>,
+        control: &Control,
+    ) -> Result<()> {
+        let mut start = 0;
+        while start < text.len() {
+            control.check()?;
+            let rest = &text[start..];
+            let len = if rest.len() > CHECK_BYTES {
+                self.pretokenizer
+                    .safe_split(rest, CHECK_BYTES)
+                    .unwrap_or(rest.len())
+            } else {
+                rest.len()
+            };
+            self.encode_text(&rest[..len], worker, out, control)
+                .map_err(|error| shifted(error, start))?;
+            start += len;
+        }
+        Ok(())
+    }
+
+    /// The ids of one document with their byte spans.
+    ///
+    /// # Errors
+    /// [`Error::NotEncodable`] with the byte offset, errors of the pre-tokenizer, [`Error::Interrupted`].
+    pub fn encode_with_spans(
+        &self,
+        document: &[u8],
+        allowed: Allowed<'_>,
+        control: &Control,
+    ) -> Result<Spans> {
+        control.start("encoding", document.len() as u64);
+        let mut worker = self.take_worker();
+        let spans = std::cell::RefCell::new(Spans::default());
+        let result = self.with_matchers(allowed, |matchers| {
+            self.visit(
+                document,
+                matchers,
+                |id, start, end| push(&mut spans.borrow_mut(), id, (start, end)),
+                |stretch| self.encode_spans(stretch, &mut worker, &mut spans.borrow_mut(), control),
+            )
+        });
+        self.leave_worker(worker);
+        result.map(|()| spans.into_inner())
+    }
+
+    fn encode_spans(
+        &self,
+        stretch: &Stretch<'_>,
+        worker: &mut Worker,
+        spans: &mut Spans,
+        control: &Control,
+    ) -> Result<()> {
+        let mut at = 0;
+        let mut failed = None;
+        let mut since = 0;
+        self.pretokenizer.for_each(stretch.text, |pretoken| {
+            if failed.is_some() {
+                return;
+            }
+            since += pretoken.len();
+            if since > CHECK_BYTES {
+                since = 0;
+                failed = control.check().err();
+            }
+            if let Err(error) = self.encode_pretoken(pretoken, &mut worker.scratch, control) {
+                failed = Some(placed(shifted(error, at), stretch));
+                return;
+            }
+            let mut unknown = worker.scratch.unknown.iter();
+            for &id in &worker.scratch.ids {
+                let len = if Some(id) == self.alphabet.unknown() {
+                    unknown.next().map_or(0, |&len| len as usize)
+                } else {
+                    self.vocabulary.bytes(id).map_or(0, <[u8]>::len)
+                };
+                push(spans, id, stretch.span(at, at + len));
+                at += len;
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Walks a document: `token` for every added token (id, start, end), `text` for every stretch between.
+    fn visit(
+        &self,
+        document: &[u8],
+        matchers: &Matchers,
+        token: impl Fn(u32, usize, usize),
+        mut text: impl FnMut(&Stretch<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut buffer = Vec::new();
+        matchers.raw.split(document, |part| {
+            let (from, to) = match part {
+                Part::Token(id, start, end) => {
+                    token(id, start, end);
+                    return Ok(());
+                }
+                Part::Text(start, end) => (start, end),
+            };
+            let (normalized, alignment) = match self.normalizer {
+                Some(normalizer) => normalizer.apply(&document[from..to]),
+                None => (Cow::Borrowed(&document[from..to]), Alignment::default()),
+            };
+            matchers.normalized.split(&normalized, |part| match part {
+                Part::Token(id, start, end) => {
+                    let (start, end) = alignment.origin(start, end);
+                    token(id, from + start, from + end);
+                    Ok(())
+                }
+                Part::Text(start, end) => {
+                    let mut stretch = Stretch {
+                        text: &normalized[start..end],
+                        at: start,
+                        alignment: &alignment,
+                        origin: from,
+                        prefix: 0,
+                    };
+                    if self.prefix_space && !stretch.text.starts_with(b" ") {
+                        buffer.clear();
+                        buffer.push(b' ');
+                        buffer.extend_from_slice(stretch.text);
+                        stretch.text = &buffer;
+                        stretch.prefix = 1;
+                    }
+                    text(&stretch)
+                }
+            })
+        })
+    }
+}
+
+fn push(spans: &mut Spans, id: u32, (start, end): (usize, usize)) {
+    spans.ids.push(id);
+    spans.ends.extend([signed(start), signed(end)]);
+}
+
+/// The error with its offset in the stretch turned into one in the document.
+fn placed(error: Error, stretch: &Stretch<'_>) -> Error {
+    match error {
+        Error::NotEncodable {
+            document,
+            offset,
+            message,
+        } => Error::NotEncodable {
+            document,
+            offset: stretch.span(offset as usize, offset as usize + 1).0 as u64,
+            message,
+        },
+        other => other,
+    }
+}
