@@ -251,7 +251,7 @@ def train(
         outcome.vocab,
         outcome.merges,
         pretokenizer=counts.pretokenizer,
-        unit=unit,
+        unit="character" if unit == "character" else "byte",
         training=Training(settings.as_dict(), outcome.log),
     )
 
