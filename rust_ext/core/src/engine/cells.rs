@@ -126,12 +126,7 @@ impl Words {
             weight: 0,
         };
         words.cells.push(edge);
-        control.start("indexing", counts.len() as u64);
-        for row in 0..counts.len() {
-            if row % 4096 == 0 {
-                control.check()?;
-                control.advance(4096.min(counts.len() - row) as u64);
-            }
+        each_row(counts, control, |row| {
             let weight = words.weights.encode(counts, row)?;
             let total = words.weights.total(weight);
             let mut n_pieces = 0u64;
@@ -154,10 +149,30 @@ impl Words {
             for (group, count) in counts.cells(row) {
                 words.lengths[group as usize] += n_pieces * count;
             }
-        }
+            Ok(())
+        })?;
         debug_assert!(words.cells.len() <= n_cells);
         Ok(words)
     }
+}
+
+/// Visits every row in order, reports progress in bytes and looks up from time to time.
+pub(crate) fn each_row(
+    counts: &PretokenCounts,
+    control: &Control,
+    mut visit: impl FnMut(usize) -> Result<()>,
+) -> Result<()> {
+    control.start("indexing", counts.arena.len() as u64);
+    let mut reported = 0;
+    for row in 0..counts.len() {
+        if counts.offsets[row] >= reported + (1 << 18) || row == 0 {
+            control.check()?;
+            control.advance(counts.offsets[row] - reported);
+            reported = counts.offsets[row];
+        }
+        visit(row)?;
+    }
+    Ok(())
 }
 
 /// Ends a word that started at `start`; one without a pair leaves nothing behind.
@@ -173,10 +188,7 @@ fn close(cells: &mut Vec<Cell>, start: &mut usize, edge: Cell) {
 /// The exact size of the array plus at most one cell, so that it is allocated once.
 fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) -> Result<usize> {
     let mut total = 2usize;
-    for row in 0..counts.len() {
-        if row % 4096 == 0 {
-            control.check()?;
-        }
+    each_row(counts, control, |row| {
         let mut run = 0usize;
         alphabet.split(counts.pretoken(row), |piece| match piece {
             Piece::Symbol(_) => run += 1,
@@ -186,7 +198,8 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
             }
         });
         total += if run < 2 { 0 } else { run + 1 };
-    }
+        Ok(())
+    })?;
     if total > u32::MAX as usize {
         return Err(Error::TooLarge {
             message: format!(

@@ -19,13 +19,18 @@
 mod alphabet;
 mod blocks;
 mod cells;
+mod floors;
+mod follow;
 mod groups;
 mod heap;
 mod index;
 mod merge;
+mod neighbours;
 mod pages;
 mod plain;
 mod setup;
+mod sketch;
+mod square;
 mod table;
 mod ties;
 mod tokens;
@@ -41,7 +46,7 @@ use blocks::Blocks;
 use cells::Words;
 use groups::Groups;
 use heap::{Claim, Heap};
-use merge::Scratch;
+use neighbours::Scratch;
 use table::Table;
 use ties::{Ties, key, pair};
 
@@ -196,10 +201,9 @@ impl Engine {
                     count: claim.count,
                 }));
             }
-            if !self.lower_floor(group) {
+            if !self.lower_floor(group, control)? {
                 return Ok(None);
             }
-            self.index(control)?;
         }
     }
 
