@@ -13,7 +13,9 @@ from tokbench.vocab import Vocab
 
 BYTES = [bytes([byte]) for byte in range(256)]
 ALPHABET = "ab é中\n1"
-texts = st.one_of(st.binary(max_size=80), st.text(max_size=60).map(str.encode), st.text(ALPHABET).map(str.encode))
+texts = st.one_of(
+    st.binary(max_size=80), st.text(max_size=60).map(str.encode), st.text(ALPHABET).map(str.encode)
+)
 pretokenizers = st.sampled_from(["none", "gpt2", "cl100k", "whitespace", "script"])
 
 

@@ -178,7 +178,9 @@ def test_longest_added_token_wins() -> None:
 def test_whole_words_come_before_merges() -> None:
     vocab = Vocab([*BYTES, b"xyz"])
     merges = Merges([], [], [])
-    assert BpeTokenizer(BpeModel(vocab, merges, "none", whole_words=True), name="w").encode("xyz").tolist() == [256]
+    assert BpeTokenizer(BpeModel(vocab, merges, "none", whole_words=True), name="w").encode(
+        "xyz"
+    ).tolist() == [256]
     assert len(BpeTokenizer(BpeModel(vocab, merges, "none"), name="m").encode("xyz")) == 3
 
 
@@ -197,7 +199,9 @@ def test_fingerprint_follows_what_decides_an_encoding() -> None:
 
 
 def test_from_training_makes_a_tokenizer() -> None:
-    tokenizer = Tokenizer.from_training(Vocab([*BYTES, b"ab"]), Merges([97], [98], [256]), pretokenizer="gpt2")
+    tokenizer = Tokenizer.from_training(
+        Vocab([*BYTES, b"ab"]), Merges([97], [98], [256]), pretokenizer="gpt2"
+    )
     assert tokenizer.encode("ab").tolist() == [256]
     assert tokenizer.merges is not None
     assert tokenizer.pretokenizer == "gpt2"
