@@ -1,1 +1,10 @@
-"""Metrics, one file per family."""
+"""Metrics, one file per family; importing this package registers them all.
+
+To add one: write a frozen dataclass of one of the three shapes of `tokbench.measurement` in a family's file and
+decorate it with `tokbench.plugin.register`.
+"""
+
+from tokbench.metrics import fairness, information, length, vocabulary, words
+from tokbench.plugin import describe, names, parameters
+
+__all__ = ["describe", "fairness", "information", "length", "names", "parameters", "vocabulary", "words"]

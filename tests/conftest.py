@@ -10,7 +10,9 @@ import pytest
 
 def _find_shared() -> Path | None:
     named = os.environ.get("TOKBENCH_SHARED")
-    candidates = [Path(named)] if named else [parent.parent / "shared" for parent in Path(__file__).resolve().parents]
+    candidates = (
+        [Path(named)] if named else [parent.parent / "shared" for parent in Path(__file__).resolve().parents]
+    )
     return next((path for path in candidates if (path / "data").is_dir()), None)
 
 

@@ -1,4 +1,12 @@
-"""tokbench: construct, judge, move and repair tokenizers."""
+"""tokbench: construct, judge, move and repair tokenizers.
+
+Example:
+    >>> import tokbench as tb
+    >>> counts = tb.count(tb.corpora.load("sample"), "cl100k")
+    >>> tokenizer = tb.train(counts, vocab_size=1000)
+    >>> tokenizer.decode(tokenizer.encode("Merhaba dünya")).decode()
+    'Merhaba dünya'
+"""
 
 from tokbench import _rust
 
@@ -10,3 +18,36 @@ if _rust.__version__ != __version__:
         f"({_rust.__file__}); reinstall tokbench so that both come from one build"
     )
     raise ImportError(message)
+
+from tokbench import corpora, metrics
+from tokbench.corpus import Corpus, Document
+from tokbench.counts import PretokenCounts, count
+from tokbench.encoding import Encoding
+from tokbench.evaluate import evaluate
+from tokbench.frame import MetricFrame
+from tokbench.merges import Merges
+from tokbench.pretokenize import Pretokenizer
+from tokbench.tokenizer import Tokenizer
+from tokbench.train import train
+from tokbench.vocab import Vocab
+
+load = Tokenizer.load
+
+__all__ = [
+    "Corpus",
+    "Document",
+    "Encoding",
+    "Merges",
+    "MetricFrame",
+    "PretokenCounts",
+    "Pretokenizer",
+    "Tokenizer",
+    "Vocab",
+    "__version__",
+    "corpora",
+    "count",
+    "evaluate",
+    "load",
+    "metrics",
+    "train",
+]

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 __version__: str
 BUILD_PROFILE: str
-__file__: str
+
+def cpu_features() -> list[str]: ...
 
 class PretokenCounts:
     """A sparse table pretoken × group → count, owned by Rust."""
@@ -29,6 +30,24 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+    def totals(self) -> tuple[list[int], list[int]]: ...
+    def at_least(self, min_count: int) -> PretokenCounts: ...
+    @staticmethod
+    def merge(groups: list[str], tables: list[PretokenCounts]) -> PretokenCounts: ...
+
+class DocumentReader:
+    """Reads one plain or JSONL file, packed or not, in batches of whole documents."""
+
+    def __new__(
+        cls,
+        path: str,
+        file_format: str,
+        field: str | None,
+        compression: str,
+        boundary: str,
+        batch_size: int,
+    ) -> DocumentReader: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
 
 class BpeEncoder:
     """Text → ids and back."""
@@ -72,6 +91,11 @@ class BpeEncoder:
     def merges_of_ranks(
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
+
+def word_spans(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+
 class Pretokenizer:
     """A parsed pre-tokenizer, owned by Rust."""
 
@@ -92,3 +116,69 @@ class Pretokenizer:
     def spec(self) -> str: ...
     def boundaries(self, data: bytes) -> NDArray[np.int64]: ...
     def safe_split(self, data: bytes, at: int) -> int | None: ...
+
+class Engine:
+    """The state of a training run, owned by Rust."""
+
+    def __new__(
+        cls,
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        special_tokens: list[str],
+        initial_alphabet: list[bytes] | None,
+        limit_alphabet: int | None,
+        coverage: float,
+        uncovered: str,
+        unknown: str | None,
+        alphabet_order: str,
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        first_floor: int | None,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @property
+    def n_ids(self) -> int: ...
+    @property
+    def n_groups(self) -> int: ...
+    def best(self, group: int | None = None) -> tuple[int, int, int] | None: ...
+    def merge(self, left: int, right: int) -> tuple[int, int, int]: ...
+    def count(self, left: int, right: int, group: int | None = None) -> int: ...
+    def token_count(self, token_id: int) -> int: ...
+    def token_bytes(self, token_id: int) -> bytes: ...
+    def length(self, group: int) -> int: ...
+    def lengths(self) -> NDArray[np.uint64]: ...
+    def tokens(self) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]: ...
+    def layout(self) -> tuple[int | None, int, int]: ...
+    def verify(self) -> None: ...
+    def run_plain(
+        self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[
+        NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
+    ]: ...
+
+class Counter:
+    """Counts the pretokens of files and buffers by group."""
+
+    def __new__(
+        cls, groups: list[str], pretokenizer: str, threads: int, strict_utf8: bool, block_size: int
+    ) -> Counter: ...
+    @property
+    def pretokenizer(self) -> str: ...
+    def add_files(
+        self,
+        files: list[tuple[int, str, str, str | None, str, str]],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def add_documents(
+        self,
+        group: int,
+        name: str,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.uint64],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None: ...
+    def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...

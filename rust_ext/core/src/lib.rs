@@ -4,10 +4,14 @@
 //! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
 
 pub mod control;
+pub mod count;
 pub mod counts;
+pub mod cpu;
 pub mod encode;
+pub mod engine;
 pub mod error;
 pub mod pretokenize;
+pub mod words;
 
 pub use control::Control;
 pub use counts::PretokenCounts;

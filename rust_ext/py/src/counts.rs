@@ -3,7 +3,7 @@
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::door::raise;
+use crate::door::{raise, run};
 
 /// A sparse table pretoken × group → count, owned by Rust.
 #[pyclass(frozen, module = "tokbench._rust")]
@@ -64,5 +64,28 @@ impl PretokenCounts {
             self.table.group_ids.clone().into_pyarray(py),
             self.table.counts.clone().into_pyarray(py),
         )
+    }
+
+    /// Count and bytes of each group.
+    fn totals(&self, py: Python<'_>) -> (Vec<u64>, Vec<u64>) {
+        py.detach(|| self.table.totals())
+    }
+
+    /// The pretokens that occur at least `min_count` times over all groups.
+    fn at_least(&self, py: Python<'_>, min_count: u64) -> Self {
+        Self {
+            table: py.detach(|| self.table.at_least(min_count)),
+        }
+    }
+
+    /// The sum of tables, their groups matched by name.
+    #[staticmethod]
+    fn merge(py: Python<'_>, groups: Vec<String>, tables: Vec<Bound<'_, Self>>) -> PyResult<Self> {
+        let tables: Vec<&tokbench_core::PretokenCounts> =
+            tables.iter().map(|table| &table.get().table).collect();
+        let table = run(py, None, |control| {
+            tokbench_core::count::add(groups, &tables, control)
+        })?;
+        Ok(Self { table })
     }
 }

@@ -3,10 +3,14 @@
 
 use pyo3::prelude::*;
 
+mod counter;
 mod counts;
+mod documents;
 mod door;
 mod encoder;
+mod engine;
 mod pretokenizer;
+mod words;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -19,8 +23,19 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
+    module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
+    module.add_class::<documents::DocumentReader>()?;
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
+    module.add_class::<engine::Engine>()?;
     Ok(())
+}
+
+/// The CPU features that the loops choose their code by, as found at run time.
+#[pyfunction]
+fn cpu_features() -> Vec<&'static str> {
+    tokbench_core::cpu::features()
 }

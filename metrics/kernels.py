@@ -1,0 +1,218 @@
+"""The numba kernels of the metrics: loops over flat bytes, ids and offsets, nothing else.
+
+numba is imported and a kernel compiled on its first call, for one fixed signature; the machine code is cached on
+disk beside this file or, where that cannot be written, in numba's cache directory. Each kernel has a slow twin of
+the same name in `tokbench.reference.metrics`.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Arguments are declared read-only: numba then takes writable arrays and borrowed, read-only ones alike.
+_BYTES = "Array(uint8, 1, 'C', readonly=True)"
+_IDS = "Array(uint32, 1, 'C', readonly=True)"
+_INTS = "Array(int64, 1, 'C', readonly=True)"
+
+
+def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile a function with numba on its first call, for this signature only."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        compiled: list[Callable[P, R]] = []
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not compiled:
+                compiled.append(_compile(signature, function))
+            return compiled[0](*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def _compile(signature: str, function: Callable[P, R]) -> Callable[P, R]:
+    import numba
+
+    try:
+        made: Callable[P, R] = numba.njit(signature, cache=True, nogil=True)(function)
+    except (RuntimeError, OSError) as error:
+        # No directory that can hold the cache, or a full disk: the same code, compiled anew in each process.
+        warnings.warn(
+            f"numba cannot cache {function.__name__} ({error}); it is compiled in every process. "
+            f"Set NUMBA_CACHE_DIR to a directory that can be written.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        made = numba.njit(signature, nogil=True)(function)
+    return made
+
+
+@kernel(f"int64[::1]({_BYTES}, {_INTS})")
+def count_characters(data: NDArray[np.uint8], offsets: Ints) -> Ints:
+    """Count code points per document; each byte outside of valid UTF-8 counts as one character."""
+    n_documents = len(offsets) - 1
+    result = np.zeros(n_documents, np.int64)
+    for document in range(n_documents):
+        at, end, count = offsets[document], offsets[document + 1], 0
+        while at < end:
+            lead = data[at]
+            length, low, high = 1, 0x80, 0xBF
+            if lead >= 0xC2:
+                if lead < 0xE0:
+                    length = 2
+                elif lead < 0xF0:
+                    length = 3
+                    if lead == 0xE0:
+                        low = 0xA0
+                    elif lead == 0xED:
+                        high = 0x9F
+                elif lead < 0xF5:
+                    length = 4
+                    if lead == 0xF0:
+                        low = 0x90
+                    elif lead == 0xF4:
+                        high = 0x8F
+            if length > 1:
+                if at + length > end or data[at + 1] < low or data[at + 1] > high:
+                    length = 1
+                else:
+                    for k in range(2, length):
+                        if data[at + k] & 0xC0 != 0x80:
+                            length = 1
+                            break
+            at += length
+            count += 1
+        result[document] = count
+    return result
+
+
+@kernel(f"int64[::1]({_BYTES}, {_INTS})")
+def count_lines(data: NDArray[np.uint8], offsets: Ints) -> Ints:
+    """Count lines per document: line feeds, plus one for a last line without; an empty document is one line."""
+    n_documents = len(offsets) - 1
+    result = np.zeros(n_documents, np.int64)
+    for document in range(n_documents):
+        begin, end = offsets[document], offsets[document + 1]
+        count = 0
+        for at in range(begin, end):
+            if data[at] == 10:
+                count += 1
+        if end == begin or data[end - 1] != 10:
+            count += 1
+        result[document] = count
+    return result
+
+
+@kernel(f"Tuple((int64[::1], int64[::1], int64[::1]))({_BYTES}, {_INTS})")
+def split_words(data: NDArray[np.uint8], offsets: Ints) -> tuple[Ints, Ints, Ints]:
+    """Find the words of Python's ``str.split()``: starts, ends, and the rows of the documents.
+
+    A white-space character is recognised by its bytes. No lead byte is a continuation byte, so a complete
+    pattern is that character even between invalid bytes.
+    """
+    n_documents = len(offsets) - 1
+    rows = np.zeros(n_documents + 1, np.int64)
+    capacity = (len(data) + 1) // 2 + n_documents
+    starts = np.empty(capacity, np.int64)
+    ends = np.empty(capacity, np.int64)
+    n_words = 0
+    for document in range(n_documents):
+        at, end = offsets[document], offsets[document + 1]
+        start = np.int64(-1)
+        while at < end:
+            byte = data[at]
+            space = 0
+            if byte <= 0x20:
+                if byte == 0x20 or 0x09 <= byte <= 0x0D or byte >= 0x1C:
+                    space = 1
+            elif byte == 0xC2:
+                if at + 1 < end and (data[at + 1] == 0x85 or data[at + 1] == 0xA0):
+                    space = 2
+            elif 0xE1 <= byte <= 0xE3 and at + 2 < end:
+                second, third = data[at + 1], data[at + 2]
+                if byte == 0xE2:
+                    if second == 0x80:
+                        if 0x80 <= third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF:
+                            space = 3
+                    elif second == 0x81 and third == 0x9F:
+                        space = 3
+                elif byte == 0xE1:
+                    if second == 0x9A and third == 0x80:
+                        space = 3
+                elif second == 0x80 and third == 0x80:
+                    space = 3
+            if space:
+                if start >= 0:
+                    starts[n_words] = start
+                    ends[n_words] = at
+                    n_words += 1
+                    start = np.int64(-1)
+                at += space
+            else:
+                if start < 0:
+                    start = at
+                at += 1
+        if start >= 0:
+            starts[n_words] = start
+            ends[n_words] = end
+            n_words += 1
+        rows[document + 1] = n_words
+    return starts[:n_words].copy(), ends[:n_words].copy(), rows
+
+
+@kernel(f"int64[::1]({_INTS}, {_INTS}, {_INTS}, {_INTS}, {_INTS})")
+def count_whole_words(cuts: Ints, cut_rows: Ints, starts: Ints, ends: Ints, rows: Ints) -> Ints:
+    """Count, per document, the words that no token boundary cuts.
+
+    `cuts` are rising byte positions of token boundaries, document `d` has ``cuts[cut_rows[d]:cut_rows[d + 1]]``;
+    word `w` is whole when no cut lies strictly between ``starts[w]`` and ``ends[w]``.
+    """
+    n_documents = len(rows) - 1
+    result = np.zeros(n_documents, np.int64)
+    for document in range(n_documents):
+        at, end = cut_rows[document], cut_rows[document + 1]
+        whole = 0
+        for word in range(rows[document], rows[document + 1]):
+            while at < end and cuts[at] <= starts[word]:
+                at += 1
+            if at == end or cuts[at] >= ends[word]:
+                whole += 1
+        result[document] = whole
+    return result
+
+
+@kernel(f"int64[::1]({_IDS}, int64)")
+def count_types(ids: NDArray[np.uint32], size: int) -> Ints:
+    """Count the occurrences of each id below `size`; ids at or above it are counted in one last entry."""
+    result = np.zeros(size + 1, np.int64)
+    for token_id in ids:
+        place = np.int64(token_id)
+        result[place if place < size else size] += 1
+    return result
+
+
+@kernel(f"int64[::1]({_IDS}, {_INTS}, int64)")
+def count_id(ids: NDArray[np.uint32], offsets: Ints, wanted: int) -> Ints:
+    """Count one id per document."""
+    result = np.zeros(len(offsets) - 1, np.int64)
+    for document in range(len(result)):
+        for at in range(offsets[document], offsets[document + 1]):
+            if np.int64(ids[at]) == wanted:
+                result[document] += 1
+    return result

@@ -1,0 +1,234 @@
+//! From a block of a file to its documents.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use memchr::{memchr, memmem};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+
+use super::read::Block;
+use super::source::{Boundary, Format, Source};
+use crate::{Error, Result};
+
+/// Where a document was found, for messages about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Byte offset of its first byte in the (decompressed) content.
+    Byte(u64),
+    /// Line of the record that holds it, from 1, and byte offset of its first byte in the record's text.
+    Line(u64, u64),
+}
+
+/// Calls `visit` once for each document (or piece of one, where the block was cut inside of it), in order.
+///
+/// # Errors
+/// [`Error::Record`] naming the line of a malformed record; whatever `visit` returns.
+pub fn for_each_document(
+    block: &Block,
+    source: &Source,
+    mut visit: impl FnMut(&[u8], Place) -> Result<()>,
+) -> Result<()> {
+    match &source.format {
+        Format::Text => pieces(block, &source.boundary, |at, piece| {
+            visit(piece, Place::Byte(block.offset + at as u64))
+        }),
+        Format::Jsonl { field } => {
+            let mut line = block.line;
+            pieces(block, &Boundary::Line, |_, record| {
+                if !record.iter().all(u8::is_ascii_whitespace) {
+                    let text = json_text(record, field).map_err(|message| Error::Record {
+                        path: source.path.clone(),
+                        line,
+                        message,
+                    })?;
+                    match &source.boundary {
+                        boundary @ Boundary::Separator(_) => {
+                            pieces(&text, boundary, |at, piece| {
+                                visit(piece, Place::Line(line, at as u64))
+                            })?;
+                        }
+                        _ => visit(&text, Place::Line(line, 0))?,
+                    }
+                }
+                line += 1;
+                Ok(())
+            })
+        }
+    }
+}
+
+/// Calls `visit` with the position and the bytes of each document of a text.
+///
+/// # Errors
+/// Whatever `visit` returns.
+pub fn pieces(
+    text: &[u8],
+    boundary: &Boundary,
+    mut visit: impl FnMut(usize, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut start = 0;
+    match boundary {
+        Boundary::File | Boundary::Record => return visit(0, text),
+        Boundary::Line | Boundary::LineWithEnd => {
+            while let Some(length) = memchr(b'\n', &text[start..]) {
+                let line = &text[start..=start + length];
+                visit(
+                    start,
+                    if *boundary == Boundary::LineWithEnd {
+                        line
+                    } else {
+                        without_end(line)
+                    },
+                )?;
+                start += length + 1;
+            }
+        }
+        Boundary::Separator(separator) => {
+            for at in memmem::find_iter(text, separator) {
+                visit(start, &text[start..at])?;
+                start = at + separator.len();
+            }
+        }
+    }
+    if start < text.len() {
+        visit(start, &text[start..])?;
+    }
+    Ok(())
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The text at `path` of one JSON object; everything else is parsed, checked and dropped. Bytes that are not
+/// UTF-8 are kept as they are.
+fn json_text<'a>(record: &'a [u8], path: &str) -> std::result::Result<Cow<'a, [u8]>, String> {
+    let mut parser = serde_json::Deserializer::from_slice(record);
+    let found = Field { path }
+        .deserialize(&mut parser)
+        .and_then(|found| parser.end().map(|()| found))
+        .map_err(|error| format!("{} (column {})", reason(&error), error.column()))?;
+    found.ok_or_else(|| match serde_json::from_slice(record) {
+        Ok(serde_json::Value::Object(map)) => {
+            let mut names = Vec::new();
+            list_fields(&map, "", &mut names);
+            format!("no field {path:?}; this record has {}", names.join(", "))
+        }
+        _ => format!("no field {path:?}"),
+    })
+}
+
+/// serde's message without the position, which counts lines of the record instead of the file.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+fn list_fields(map: &serde_json::Map<String, serde_json::Value>, prefix: &str, names: &mut Vec<String>) {
+    const SHOWN: usize = 20;
+    for (key, value) in map {
+        if names.len() == SHOWN {
+            names.push("…".into());
+        }
+        if names.len() > SHOWN {
+            return;
+        }
+        match value {
+            serde_json::Value::Object(inner) if !inner.is_empty() => {
+                list_fields(inner, &format!("{prefix}{key}."), names);
+            }
+            _ => names.push(format!("{prefix}{key}")),
+        }
+    }
+}
+
+/// Looks for a dotted path in an object.
+struct Field<'p> {
+    path: &'p str,
+}
+
+impl<'de> DeserializeSeed<'de> for Field<'_> {
+    type Value = Option<Cow<'de, [u8]>>;
+
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Option<Cow<'de, [u8]>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with the field {:?}", self.path)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut found = None;
+        let mut exact = false;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if *key == *self.path {
+                found = Some(map.next_value_seed(Text { path: self.path })?);
+                exact = true;
+                continue;
+            }
+            let inner = self
+                .path
+                .strip_prefix(&*key)
+                .and_then(|rest| rest.strip_prefix('.'));
+            match inner {
+                Some(path) if !exact => {
+                    if let Some(text) = map.next_value_seed(Field { path })? {
+                        found = Some(text);
+                    }
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Takes a JSON string as bytes.
+struct Text<'p> {
+    path: &'p str,
+}
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = Cow<'de, [u8]>;
+
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a string in the field {:?}", self.path)
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> std::result::Result<Self::Value, E> {
+        Ok(Cow::Borrowed(bytes))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> std::result::Result<Self::Value, E> {
+        Ok(Cow::Owned(bytes.to_vec()))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, _: A) -> std::result::Result<Self::Value, A::Error> {
+        Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self))
+    }
+}

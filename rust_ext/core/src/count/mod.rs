@@ -1,0 +1,48 @@
+//! From files and buffers to documents, and from documents to [`crate::PretokenCounts`].
+//!
+//! `source` says what a file is, `read` hands it out in blocks, `documents` cuts blocks into documents, `counter`
+//! spreads the blocks over threads, `table` counts, `merge` joins the threads' tables.
+
+mod add;
+pub mod batches;
+pub mod counter;
+pub mod documents;
+mod merge;
+mod pool;
+mod portions;
+pub mod read;
+mod slots;
+pub mod source;
+mod table;
+
+pub use add::add;
+pub use batches::{DocumentBatch, DocumentReader};
+pub use counter::{BLOCK, Counter, Options};
+pub use source::{Boundary, Compression, Format, Source};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::Result;
+
+/// Runs `work` on `threads` threads, this one among them.
+///
+/// # Errors
+/// The error of the first thread that returned one.
+fn parallel(threads: usize, work: impl Fn() -> Result<()> + Sync) -> Result<()> {
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+        let mut outcome = work();
+        for other in others {
+            match other.join() {
+                Ok(result) => outcome = outcome.and(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        outcome
+    })
+}
+
+/// A lock whose data stay usable after a panic elsewhere, which is raised again where its thread is joined.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

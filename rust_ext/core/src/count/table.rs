@@ -1,0 +1,286 @@
+//! The hash table of one thread for one group.
+//!
+//! A pretoken of up to 15 bytes is its own key: the bytes from the top of a `u128` downwards, the length in
+//! the lowest byte. Such keys compare as their pretokens do, so a finished table is sorted where it lies.
+//! Longer pretokens (mostly unsegmented scripts) live in an arena, found through a second, smaller table.
+
+use super::slots::Slots;
+
+/// Pretokens up to this many bytes are kept inside of their slot.
+pub const INLINE: usize = 15;
+
+/// Slots of a new table; a power of two.
+const FIRST: usize = 1 << 10;
+
+/// One pretoken of up to [`INLINE`] bytes; an all-zero key is a free slot.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Short {
+    /// The upper half of the key.
+    hi: u64,
+    /// The lower half of the key.
+    lo: u64,
+    /// How often it occurred.
+    pub count: u64,
+}
+
+impl Short {
+    /// Whether it holds a pretoken: the length byte of a key is never 0.
+    #[inline]
+    pub fn is_used(&self) -> bool {
+        self.lo != 0
+    }
+
+    /// The key as a number that orders as the bytes do.
+    #[inline]
+    pub fn key(&self) -> u128 {
+        u128::from(self.hi) << 64 | u128::from(self.lo)
+    }
+}
+
+/// One longer pretoken: `length` bytes at `offset` in the arena.
+#[derive(Debug, Clone, Copy)]
+pub struct Long {
+    offset: u64,
+    length: u64,
+    /// How often it occurred.
+    pub count: u64,
+}
+
+impl Long {
+    /// Its bytes.
+    #[inline]
+    pub fn bytes<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.offset as usize..(self.offset + self.length) as usize]
+    }
+}
+
+const fn masks() -> [u128; 16] {
+    let mut masks = [0; 16];
+    let mut length = 1;
+    while length < 16 {
+        masks[length] = u128::MAX << (128 - 8 * length);
+        length += 1;
+    }
+    masks
+}
+
+const MASKS: [u128; 16] = masks();
+
+/// The key of the first `length` (1 to 15) bytes of `window`.
+#[inline]
+pub fn inline_key(window: &[u8; 16], length: usize) -> u128 {
+    (u128::from_be_bytes(*window) & MASKS[length & 15]) | length as u128
+}
+
+/// The key that orders a longer pretoken among the others as far as its first 15 bytes decide.
+#[inline]
+pub fn prefix_key(bytes: &[u8]) -> u128 {
+    let mut window = [0; 16];
+    window[..INLINE].copy_from_slice(&bytes[..INLINE]);
+    u128::from_be_bytes(window) | 16
+}
+
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a ^ 0x9e37_79b9_7f4a_7c15) * u128::from(b ^ 0xd1b5_4a32_d192_ed03);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// The hash of more than [`INLINE`] bytes: words of eight, the last of which may overlap the one before.
+fn hash_long(bytes: &[u8]) -> u64 {
+    let mut state = bytes.len() as u64;
+    let mut rest = bytes;
+    while let Some((word, others)) = rest.split_first_chunk::<8>() {
+        state = fold(state, u64::from_le_bytes(*word));
+        rest = others;
+    }
+    match bytes.last_chunk::<8>() {
+        Some(word) if !rest.is_empty() => fold(state, u64::from_le_bytes(*word)),
+        _ => state,
+    }
+}
+
+/// Counts of pretokens; open addressing, linear probing, at most three quarters full.
+#[derive(Debug)]
+pub struct Table {
+    shorts: Slots,
+    used: usize,
+    shift: u32,
+    longs: Vec<Long>,
+    arena: Vec<u8>,
+    /// Upper half: hash of a long pretoken; lower half: its index in `longs` plus one, 0 for a free slot.
+    places: Vec<u64>,
+    overflowed: bool,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            shorts: Slots::new(FIRST),
+            used: 0,
+            shift: 64 - FIRST.trailing_zeros(),
+            longs: Vec::new(),
+            arena: Vec::new(),
+            places: vec![0; 64],
+            overflowed: false,
+        }
+    }
+}
+
+impl Table {
+    /// The hash of an inline key.
+    #[inline]
+    pub fn hash(key: u128) -> u64 {
+        fold((key >> 64) as u64, key as u64)
+    }
+
+    /// Asks for the cache line in which a key of this hash will be looked for.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let slot = &raw const self.shorts[(hash >> self.shift) as usize];
+            // SAFETY: the address is that of an element, and a prefetch reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = hash;
+    }
+
+    /// Counts one occurrence of an inline key.
+    #[inline]
+    pub fn add_short(&mut self, key: u128, hash: u64) {
+        let (hi, lo) = ((key >> 64) as u64, key as u64);
+        let mask = self.shorts.len() - 1;
+        let mut at = (hash >> self.shift) as usize;
+        loop {
+            let slot = &mut self.shorts[at & mask];
+            if slot.lo == lo && slot.hi == hi {
+                slot.count += 1;
+                return;
+            }
+            if !slot.is_used() {
+                *slot = Short { hi, lo, count: 1 };
+                break;
+            }
+            at += 1;
+        }
+        self.used += 1;
+        if self.used * 4 > self.shorts.len() * 3 {
+            self.grow_shorts();
+        }
+    }
+
+    #[cold]
+    fn grow_shorts(&mut self) {
+        let size = self.shorts.len() * 2;
+        let old = std::mem::replace(&mut self.shorts, Slots::new(size));
+        self.shift -= 1;
+        for &slot in old.iter() {
+            if slot.is_used() {
+                let mut at = (fold(slot.hi, slot.lo) >> self.shift) as usize;
+                while self.shorts[at & (size - 1)].is_used() {
+                    at += 1;
+                }
+                self.shorts[at & (size - 1)] = slot;
+            }
+        }
+    }
+
+    /// Counts one occurrence of a pretoken longer than [`INLINE`] bytes.
+    pub fn add_long(&mut self, bytes: &[u8]) {
+        let hash = hash_long(bytes);
+        let tag = hash >> 32;
+        let mask = self.places.len() - 1;
+        let mut at = tag as usize;
+        loop {
+            let place = self.places[at & mask];
+            if place == 0 {
+                break;
+            }
+            if place >> 32 == tag {
+                let long = &mut self.longs[(place as u32 - 1) as usize];
+                if long.bytes(&self.arena) == bytes {
+                    long.count += 1;
+                    return;
+                }
+            }
+            at += 1;
+        }
+        let Ok(index) = u32::try_from(self.longs.len() + 1) else {
+            self.overflowed = true;
+            return;
+        };
+        self.places[at & mask] = tag << 32 | u64::from(index);
+        self.longs.push(Long {
+            offset: self.arena.len() as u64,
+            length: bytes.len() as u64,
+            count: 1,
+        });
+        self.arena.extend_from_slice(bytes);
+        if self.longs.len() * 4 > self.places.len() * 3 {
+            self.grow_places();
+        }
+    }
+
+    #[cold]
+    fn grow_places(&mut self) {
+        let size = self.places.len() * 2;
+        let old = std::mem::replace(&mut self.places, vec![0; size]);
+        for place in old {
+            if place != 0 {
+                let mut at = (place >> 32) as usize;
+                while self.places[at & (size - 1)] != 0 {
+                    at += 1;
+                }
+                self.places[at & (size - 1)] = place;
+            }
+        }
+    }
+
+    /// Whether a pretoken was turned away because 2³² others came before it.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.shorts.bytes()
+            + self.longs.capacity() * size_of::<Long>()
+            + self.arena.capacity()
+            + self.places.capacity() * size_of::<u64>()
+    }
+
+    /// Ends counting: the same memory, sorted.
+    pub fn into_run(self, group: u32) -> Run {
+        let Self {
+            mut shorts,
+            mut longs,
+            arena,
+            ..
+        } = self;
+        shorts.compact();
+        shorts.sort_unstable_by_key(Short::key);
+        longs.sort_unstable_by(|a, b| a.bytes(&arena).cmp(b.bytes(&arena)));
+        Run {
+            group,
+            shorts,
+            longs,
+            arena,
+        }
+    }
+}
+
+/// The sorted contents of one table.
+#[derive(Debug)]
+pub struct Run {
+    /// The group that was counted.
+    pub group: u32,
+    /// Pretokens of up to [`INLINE`] bytes, ascending.
+    pub shorts: Slots,
+    /// The longer ones, ascending.
+    pub longs: Vec<Long>,
+    /// Bytes of the longer ones.
+    pub arena: Vec<u8>,
+}

@@ -1,0 +1,88 @@
+//! The Python class that reads a file's documents in batches.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::prelude::*;
+use tokbench_core::count::{Boundary, Compression, DocumentReader as Reader, Format, Source};
+
+use crate::door::{misuse, raise, run};
+
+/// The file that five strings describe.
+pub fn source(
+    path: PathBuf,
+    file_format: &str,
+    field: Option<String>,
+    compression: &str,
+    boundary: &str,
+    group: u32,
+) -> tokbench_core::Result<Source> {
+    let format = match (file_format, field) {
+        ("text", None) => Format::Text,
+        ("jsonl", Some(field)) => Format::Jsonl { field },
+        (other, field) => {
+            return Err(tokbench_core::Error::Parameter {
+                name: "format",
+                message: format!("{other:?} with field {field:?}; expected text, or jsonl with a field"),
+            });
+        }
+    };
+    Ok(Source {
+        path,
+        compression: Compression::parse(compression)?,
+        format,
+        boundary: Boundary::parse(boundary)?,
+        group,
+    })
+}
+
+/// Reads one plain or JSONL file, packed or not, in batches of whole documents.
+#[pyclass(frozen, module = "tokbench._rust")]
+pub struct DocumentReader {
+    /// Absent after a failure, so that nobody reads on behind it.
+    reader: Mutex<Option<Reader>>,
+}
+
+#[pymethods]
+impl DocumentReader {
+    /// Opens the file.
+    #[new]
+    #[pyo3(signature = (path, file_format, field, compression, boundary, batch_size))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        file_format: &str,
+        field: Option<String>,
+        compression: &str,
+        boundary: &str,
+        batch_size: usize,
+    ) -> PyResult<Self> {
+        let reader = source(path, file_format, field, compression, boundary, 0)
+            .and_then(|source| Reader::open(source, batch_size))
+            .map_err(|error| raise(py, &error))?;
+        Ok(Self {
+            reader: Mutex::new(Some(reader)),
+        })
+    }
+
+    /// The next documents back to back and their offsets, or `None` after the last.
+    #[expect(clippy::type_complexity, reason = "a pair of arrays")]
+    fn next_batch<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<i64>>)>> {
+        let mut held = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut reader) = held.take() else {
+            return Err(misuse(
+                "this reader has failed or was interrupted; open the file again",
+            ));
+        };
+        let (reader, batch) = run(py, None, move |control| {
+            let batch = reader.next_batch(control)?;
+            Ok((reader, batch))
+        })?;
+        *held = Some(reader);
+        Ok(batch.map(|batch| (batch.data.into_pyarray(py), batch.offsets.into_pyarray(py))))
+    }
+}

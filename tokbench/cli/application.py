@@ -1,0 +1,85 @@
+"""The Typer application, and the one place where exceptions become exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from tokbench.errors import TokbenchError
+
+app = typer.Typer(
+    name="tokbench",
+    help="Construct, judge, move and repair tokenizers.\n\nStart with: [bold]tokbench train --corpus sample "
+    "--vocab-size 4000 --out my-tokenizer[/bold], then [bold]tokbench eval my-tokenizer --corpus sample[/bold].",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+INTERRUPTED = 130
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from tokbench.build import describe_build
+
+        typer.echo(describe_build())
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001,RUF100 - handled by its callback
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print versions, build profile, threads and CPU features, then leave.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def _register() -> None:
+    from tokbench.cli import corpora, count, decode, encode, evaluate, metrics, train
+
+    for verb in (train, evaluate, encode, decode, count, corpora, metrics):
+        verb.register(app)
+
+
+_register()
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one message and an exit status."""
+    try:
+        app()
+    except TokbenchError as error:
+        _say(f"error: {error}")
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has left (for example `| head`): leave too, without a second complaint.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"error: {where}{error.strerror or error}")
+        sys.exit(1)
+    except SystemExit as leaving:
+        # Typer turns Ctrl-C into a silent status 130.
+        if leaving.code == INTERRUPTED:
+            _say("interrupted; nothing was written")
+        raise
+
+
+def _say(message: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)

@@ -1,0 +1,87 @@
+"""What every verb prints with: progress on standard error, JSON and text on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+UNITS = {
+    "reading": "bytes",
+    "counting": "bytes",
+    "encoding": "bytes",
+    "merging": "merges",
+    "sorting": "pretokens",
+}
+"""What one unit of progress is, by phase; phases without an entry show a share only."""
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Yield a progress callback ``(phase, done, total)`` that draws on standard error; None off a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description:<9}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:>18}"),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def report(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                for task in tasks.values():
+                    progress.update(task, visible=False)
+                tasks[phase] = progress.add_task(phase, total=total or None, rate="")
+            task = progress.tasks[progress.task_ids.index(tasks[phase])]
+            elapsed = task.elapsed or 0.0
+            progress.update(
+                tasks[phase],
+                completed=done,
+                total=total or None,
+                rate=_rate(done / elapsed, UNITS.get(phase, "")) if elapsed > 0 else "",
+            )
+
+        yield report
+
+
+def _rate(per_second: float, unit: str) -> str:
+    if not unit:
+        return ""
+    if unit == "bytes":
+        return f"{per_second / 1e6:,.1f} MB/s"
+    return f"{per_second:,.0f} {unit}/s"
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def note(message: str) -> None:
+    """Print one line to standard error, for people."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)

@@ -1,0 +1,69 @@
+"""`tokbench count`: pretoken counts, the only part of training that grows with the corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokbench.cli import parameters
+from tokbench.cli.console import note, print_json, progress_bar
+
+EPILOG = """[bold]Examples[/bold]
+
+tokbench count --corpus sample --out counts.parquet
+
+tokbench count --corpus eng='en/*.txt.zst' --corpus tur=tr.jsonl.gz:text --pretokenizer o200k --out counts.parquet
+
+tokbench train --counts counts.parquet --vocab-size 32000 --out my-tokenizer
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("count", epilog=EPILOG, no_args_is_help=True)(count)
+
+
+def count(
+    corpus: parameters.Corpus,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write: pretoken, group, count.")],
+    pretokenizer: Annotated[
+        str, typer.Option("--pretokenizer", "-p", help="Pre-tokenizer by name, regex:… or seq(…).")
+    ] = "cl100k",
+    languages: parameters.Languages = None,
+    document: parameters.Document = None,
+    strict_utf8: Annotated[
+        bool,
+        typer.Option(
+            "--strict-utf8", help="Make invalid UTF-8 an error naming file and byte; else it counts as bytes."
+        ),
+    ] = False,
+    threads: parameters.Threads = None,
+    as_json: parameters.AsJson = False,
+) -> None:
+    """Count pretokens per language and save them as Parquet, for any number of trainings."""
+    from tokbench.corpora import open_corpus
+    from tokbench.counts import count as count_pretokens
+
+    opened = open_corpus(corpus, languages=parameters.split_names(languages), document=document)
+    with progress_bar() as progress:
+        counts = count_pretokens(
+            opened, pretokenizer, threads=threads, strict_utf8=strict_utf8, progress=progress
+        )
+    counts.save(out)
+    facts = {
+        "out": str(out),
+        "pretokenizer": counts.pretokenizer,
+        "groups": list(counts.groups),
+        "unique_pretokens": len(counts),
+        "pretokens": counts.total_count,
+        "bytes": counts.total_bytes,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        note(
+            f"{counts.total_bytes:,} bytes, {counts.total_count:,} pretokens, {len(counts):,} unique, "
+            f"{len(counts.groups)} groups → {out}"
+        )

@@ -1,0 +1,177 @@
+"""`tokbench train`: a tokenizer from text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokbench.cli import parameters
+from tokbench.cli.console import note, print_json, progress_bar
+from tokbench.errors import NotRepresentableError, ParameterError
+
+EPILOG = """[bold]Examples[/bold]
+
+tokbench train --corpus sample --vocab-size 4000 --out my-tokenizer
+
+tokbench train -c eng='en/*.txt.zst' -c tur=tr.jsonl:text -V 32000 -p o200k --special '<|endoftext|>' -o mine
+
+tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --format huggingface,tiktoken
+
+The directory holds tokenizer.tokbench.json, training.parquet (every merge with its count and the tokens per
+language after it), run.json (how to repeat it) and, with the format huggingface, what
+transformers.AutoTokenizer.from_pretrained needs.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train", epilog=EPILOG, no_args_is_help=True)(train)
+
+
+def train(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make.")],
+    vocab_size: Annotated[
+        int,
+        typer.Option("--vocab-size", "-V", help="Number of tokens, special tokens and alphabet included."),
+    ],
+    corpus: parameters.OptionalCorpus = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option("--counts", help="Train on the output of 'tokbench count' instead of a corpus."),
+    ] = None,
+    pretokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--pretokenizer", "-p", help="Pre-tokenizer by name, regex:… or seq(…); cl100k by default."
+        ),
+    ] = None,
+    special: Annotated[
+        list[str] | None,
+        typer.Option("--special", help="Special token; repeatable, ids in this order from 0."),
+    ] = None,
+    min_frequency: Annotated[int, typer.Option("--min-frequency", help="Stop below this pair count.")] = 1,
+    max_token_length: Annotated[
+        int | None, typer.Option("--max-token-length", help="Longest token, in bytes (or characters).")
+    ] = None,
+    initial_alphabet: Annotated[
+        str | None,
+        typer.Option("--initial-alphabet", help="bytes (all 256; default) or seen (default for characters)."),
+    ] = None,
+    limit_alphabet: Annotated[
+        int | None, typer.Option("--limit-alphabet", help="Keep only this many most frequent symbols.")
+    ] = None,
+    tie_break: Annotated[
+        str, typer.Option("--tie-break", help="Among equal counts: ids (as Hugging Face), lexmax or lexmin.")
+    ] = "ids",
+    alphabet_order: Annotated[
+        str,
+        typer.Option(
+            "--alphabet-order", help="Ids of the bytes: gpt2 (as Hugging Face) or byte (as rustbpe)."
+        ),
+    ] = "gpt2",
+    unit: Annotated[str, typer.Option("--unit", help="Merge bytes or characters.")] = "byte",
+    character_coverage: Annotated[
+        float,
+        typer.Option(
+            "--character-coverage", help="With --unit character: share of text the alphabet covers."
+        ),
+    ] = 1.0,
+    byte_fallback: Annotated[
+        bool,
+        typer.Option("--byte-fallback", help="With --unit character: spell uncovered characters as bytes."),
+    ] = False,
+    unknown: Annotated[
+        str | None, typer.Option("--unknown", help="Special token for what the vocabulary cannot spell.")
+    ] = None,
+    allow_smaller: Annotated[
+        bool,
+        typer.Option("--allow-smaller", help="Accept a smaller vocabulary when the text runs out of pairs."),
+    ] = False,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Also write huggingface, tiktoken; default: huggingface where it can hold the tokenizer.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
+    languages: parameters.Languages = None,
+    document: parameters.Document = None,
+    strict_utf8: Annotated[
+        bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
+    ] = False,
+    threads: parameters.Threads = None,
+    as_json: parameters.AsJson = False,
+) -> None:
+    """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
+    from tokbench.counts import PretokenCounts
+    from tokbench.counts import count as count_pretokens
+    from tokbench.run import check_formats, check_target, write_run
+    from tokbench.train import train as train_tokenizer
+
+    wanted = parameters.split_names(formats)
+    check_formats(wanted or [])
+    check_target(out, overwrite=overwrite)
+    if (corpus is None) == (counts is None):
+        raise ParameterError("give either --corpus or --counts")
+    with progress_bar() as progress:
+        if counts is not None:
+            table = PretokenCounts.load(counts)
+            if pretokenizer is not None and pretokenizer != table.pretokenizer:
+                raise ParameterError(
+                    f"{counts} was counted with the pre-tokenizer {table.pretokenizer!r}, not {pretokenizer!r}"
+                )
+        else:
+            from tokbench.corpora import open_corpus
+
+            opened = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
+            table = count_pretokens(
+                opened, pretokenizer or "cl100k", threads=threads, strict_utf8=strict_utf8, progress=progress
+            )
+        tokenizer = train_tokenizer(
+            table,
+            vocab_size=vocab_size,
+            special_tokens=special or (),
+            min_frequency=min_frequency,
+            max_token_length=max_token_length,
+            initial_alphabet=initial_alphabet,
+            limit_alphabet=limit_alphabet,
+            tie_break=tie_break,
+            alphabet_order=alphabet_order,
+            unit=unit,
+            character_coverage=character_coverage,
+            byte_fallback=byte_fallback,
+            unknown=unknown,
+            allow_smaller=allow_smaller,
+            progress=progress,
+        )
+    arguments = {"corpus": corpus, "counts": str(counts) if counts else None, "vocab_size": vocab_size}
+    refused = write_run(
+        out,
+        tokenizer,
+        formats=wanted if wanted is not None else ["huggingface"],
+        arguments=arguments,
+        overwrite=overwrite,
+    )
+    facts = {
+        "out": str(out),
+        "vocab_size": tokenizer.vocab_size,
+        "bytes": table.total_bytes,
+        "unique_pretokens": len(table),
+        "fingerprint": tokenizer.fingerprint,
+        "not_representable": refused,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        note(
+            f"{table.total_bytes:,} bytes, {len(table):,} unique pretokens → {tokenizer.vocab_size:,} tokens in {out}"
+        )
+        for name, reason in refused.items():
+            note(f"no {name} file: {reason}")
+    if wanted and refused:
+        raise NotRepresentableError(
+            f"{out} is complete but for {', '.join(refused)}: {'; '.join(refused.values())}"
+        )

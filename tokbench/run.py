@@ -1,0 +1,116 @@
+"""A run directory: the tokenizer in every format asked for, the training log, and how to repeat it.
+
+``run.json`` holds arguments, fingerprints, versions and build profile. The directory appears complete or not
+at all: everything is written beside it under a temporary name, which is renamed at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokbench.errors import NotRepresentableError, ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tokbench.tokenizer import Tokenizer
+
+FORMATS = ("tokbench", "huggingface", "tiktoken")
+"""Tokenizer formats that a run directory can hold, by the name that ``--format`` takes."""
+
+
+@contextmanager
+def new_directory(out: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary directory that becomes ``out`` when the block ends without an exception.
+
+    Raises:
+        ParameterError: ``out`` exists and is not to be replaced, or its parent is not a directory.
+    """
+    check_target(out, overwrite=overwrite)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as holder:
+        fresh = Path(holder) / out.name
+        fresh.mkdir()
+        yield fresh
+        if out.exists():
+            out.rename(Path(holder) / "replaced")
+        fresh.rename(out)
+
+
+def check_target(out: Path, *, overwrite: bool) -> None:
+    """Refuse a target that cannot be written, before any work is spent on it.
+
+    Raises:
+        ParameterError: as :func:`new_directory`.
+    """
+    if not out.parent.is_dir():
+        raise ParameterError(f"{out}: the folder {out.parent} does not exist; create it first")
+    if out.exists() and not overwrite:
+        raise ParameterError(f"{out} exists already; choose another name or say --overwrite")
+    if out.exists() and not out.is_dir():
+        raise ParameterError(f"{out} is a file; a run directory cannot replace it")
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse unknown format names.
+
+    Raises:
+        ParameterError: naming the unknown one and the known ones.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise ParameterError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+
+
+def write_run(
+    out: Path,
+    tokenizer: Tokenizer,
+    *,
+    formats: Sequence[str],
+    arguments: Mapping[str, Any],
+    overwrite: bool = False,
+) -> dict[str, str]:
+    """Write a run directory and return format → reason for each format that cannot hold this tokenizer.
+
+    Args:
+        out: the directory to make.
+        tokenizer: a trained tokenizer; its training log is saved as ``training.parquet``.
+        formats: names out of :data:`FORMATS`; ``tokbench`` is always written.
+        arguments: what the run was asked to do; goes into ``run.json``.
+        overwrite: replace an existing directory.
+
+    Raises:
+        ParameterError: unknown format, or a target that cannot be written.
+    """
+    from tokbench.build import build_facts
+
+    check_formats(formats)
+    refused: dict[str, str] = {}
+    training = getattr(tokenizer, "training", None)
+    with new_directory(out, overwrite=overwrite) as folder:
+        tokenizer.save(folder / "tokenizer.tokbench.json")
+        for name in formats:
+            try:
+                if name == "huggingface":
+                    tokenizer.save(folder, format="huggingface")
+                elif name == "tiktoken":
+                    tokenizer.save(folder / "tokenizer.tiktoken")
+            except NotRepresentableError as error:
+                refused[name] = str(error)
+        facts = {
+            "arguments": dict(arguments),
+            "tokenizer": {"fingerprint": tokenizer.fingerprint, "vocab_size": tokenizer.vocab_size},
+            "not_representable": refused,
+            "build": build_facts(),
+        }
+        if training is not None:
+            facts["training"] = dict(training.settings)
+            if training.log is not None:
+                training.log.write_parquet(folder / "training.parquet")
+        (folder / "run.json").write_text(
+            json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
+    return refused

@@ -1,0 +1,394 @@
+"""`train`: pretoken counts (or a corpus) → a BPE tokenizer, exactly and reproducibly.
+
+The same counts and settings give the same merges for any number of threads and any order of the input. With the
+defaults they are those of Hugging Face's `BpeTrainer` with the 256-byte initial alphabet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tokbench import _rust
+from tokbench.bpe import Training
+from tokbench.errors import ExhaustedError, ParameterError
+from tokbench.merges import Merges
+from tokbench.objectives.protocol import Merge, Objective
+from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tokbench.corpus import Corpus
+    from tokbench.counts import PretokenCounts
+    from tokbench.tokenizer import Tokenizer
+
+Progress = Callable[[str, int, int], None]
+
+UNITS = ("byte", "character")
+TIE_BREAKS = ("ids", "lexmax", "lexmin")
+ALPHABET_ORDERS = ("gpt2", "byte")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the result of a training run, besides the counts.
+
+    Raises:
+        ParameterError: naming the first field that is out of range or contradicts another.
+    """
+
+    vocab_size: int
+    pretokenizer: str
+    unit: str = "byte"
+    special_tokens: tuple[str, ...] = ()
+    min_frequency: int = 1
+    max_token_length: int | None = None
+    initial_alphabet: str | tuple[str | bytes, ...] = "bytes"
+    limit_alphabet: int | None = None
+    character_coverage: float = 1.0
+    byte_fallback: bool = False
+    unknown: str | None = None
+    alphabet_order: str = "gpt2"
+    tie_break: str = "ids"
+    objective: str = "plain"
+    allow_smaller: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("unit", self.unit, UNITS)
+        _one_of("tie_break", self.tie_break, TIE_BREAKS)
+        _one_of("alphabet_order", self.alphabet_order, ALPHABET_ORDERS)
+        _at_least("vocab_size", self.vocab_size, 1)
+        _at_least("min_frequency", self.min_frequency, 0)
+        if self.max_token_length is not None:
+            _at_least("max_token_length", self.max_token_length, 2)
+        if self.limit_alphabet is not None:
+            _at_least("limit_alphabet", self.limit_alphabet, 1)
+        if isinstance(self.initial_alphabet, str):
+            _one_of("initial_alphabet", self.initial_alphabet, ("bytes", "seen"))
+        if self.unit == "character" and self.initial_alphabet == "bytes":
+            message = "initial_alphabet='bytes' needs unit='byte'; use 'seen' or give the characters"
+            raise ParameterError(message)
+        if self.byte_fallback and self.unknown is not None:
+            message = (
+                "byte_fallback=True leaves nothing for the unknown token to stand for: give one of the two"
+            )
+            raise ParameterError(message)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields, ready for JSON."""
+        fields = asdict(self)
+        fields["special_tokens"] = list(self.special_tokens)
+        if not isinstance(self.initial_alphabet, str):
+            fields["initial_alphabet"] = [_symbol_bytes(symbol).hex() for symbol in self.initial_alphabet]
+        return fields
+
+    def symbols(self) -> list[bytes] | None:
+        """Return the symbols that exist without occurring; None for none."""
+        if self.initial_alphabet == "bytes":
+            return [bytes([byte]) for byte in range(256)]
+        if isinstance(self.initial_alphabet, str):
+            return None
+        return [_symbol_bytes(symbol) for symbol in self.initial_alphabet]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a run.
+
+    `log` has one row per step: step, left, right, result, token (bytes), count (of the pair when it was chosen)
+    and for every group a column ``tokens_<group>``, the number of tokens of the group's text after the step. So
+    the compression at every smaller vocabulary size is in it.
+    """
+
+    vocab: Vocab
+    merges: Merges
+    log: pl.DataFrame
+    settings: Settings
+
+
+class EngineState:
+    """The engine as an objective sees it (the `State` protocol)."""
+
+    def __init__(self, engine: _rust.Engine) -> None:
+        self._engine = engine
+        self._spelled: list[bytes] = []
+        self.groups: Sequence[int] = range(engine.n_groups)
+
+    @property
+    def n_ids(self) -> int:
+        """Number of ids so far."""
+        return self._engine.n_ids
+
+    def best(self, group: int | None = None) -> Merge | None:
+        """Return the most frequent pair; None when no pair reaches the minimum frequency."""
+        found = self._engine.best(group)
+        return None if found is None else Merge(*found)
+
+    def count(self, left: int, right: int, group: int | None = None) -> int:
+        """Return how often `left` stands directly before `right`."""
+        return self._engine.count(left, right, group)
+
+    def token_count(self, token_id: int) -> int:
+        """Return how often a token occurs."""
+        return self._engine.token_count(token_id)
+
+    def length(self, group: int) -> int:
+        """Return how many tokens a group's text has."""
+        return self._engine.length(group)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return what a token spells."""
+        return self._engine.token_bytes(token_id)
+
+
+def train(
+    source: PretokenCounts | Corpus,
+    *,
+    vocab_size: int,
+    pretokenizer: str | None = None,
+    special_tokens: Sequence[str] = (),
+    min_frequency: int = 1,
+    max_token_length: int | None = None,
+    initial_alphabet: str | Sequence[str | bytes] | None = None,
+    limit_alphabet: int | None = None,
+    unit: str = "byte",
+    character_coverage: float = 1.0,
+    byte_fallback: bool = False,
+    unknown: str | None = None,
+    alphabet_order: str = "gpt2",
+    tie_break: str = "ids",
+    objective: Objective | None = None,
+    allow_smaller: bool = False,
+    progress: Progress | None = None,
+) -> Tokenizer:
+    """Train a BPE tokenizer: merge the most frequent pair until there are `vocab_size` tokens.
+
+    Ids: special tokens in the given order, then the 256 fallback tokens if any, the alphabet, and one id per
+    merge. The counts of all groups are added up; weights are a matter of the counts.
+
+    Args:
+        source: pretoken counts, or a corpus, which is counted first.
+        vocab_size: the number of ids, special tokens and alphabet included.
+        pretokenizer: for a corpus, what cuts it into pretokens (cl100k unless given); counts bring their own.
+        special_tokens: texts that take the first ids. One that spells a token which training makes (only
+            printable ASCII in bytes) lends its id to it, as in Hugging Face.
+        min_frequency: stop at the first pair that occurs less often; 0 and 1 are the same.
+        max_token_length: no token of more bytes (characters with ``unit="character"``) is made. Hugging Face's
+            ``max_token_length=L`` is ``max(2, L - 1)`` here.
+        initial_alphabet: "bytes" (all 256, the default), "seen" (those that occur; the default for characters),
+            or symbols that are added to those that occur.
+        limit_alphabet: keep only so many symbols, the most frequent (of equals the first in alphabet order).
+            The others vanish from the words and their neighbours become adjacent, as in Hugging Face, unless
+            there is a fallback or unknown token.
+        unit: "byte" or "character". A byte that is not part of valid UTF-8 is never a character.
+        character_coverage: the share of all characters that the alphabet must cover; the rarest stay out.
+        byte_fallback: write characters outside of the alphabet as byte tokens, which are never merged.
+        unknown: write them as this special token, which is put first if it is not among `special_tokens`.
+        alphabet_order: the order of the bytes' ids: "gpt2" (as Hugging Face) or "byte" (as rustbpe, bpeasy).
+        tie_break: among equally frequent pairs take the smallest ids ("ids", as Hugging Face), the largest
+            strings ("lexmax", compared in GPT-2's printable alphabet) or the smallest byte strings ("lexmin").
+        objective: a variant's choice of the next merge; plain BPE unless given.
+        allow_smaller: accept a smaller vocabulary when the pairs run out.
+        progress: called with phase, done and total about twenty times a second.
+
+    Raises:
+        ParameterError: for a parameter out of range, e.g. a `vocab_size` below alphabet and special tokens.
+        ExhaustedError: when the counts do not hold enough pairs; it says how many tokens were possible.
+
+    Example:
+        >>> from tokbench.counts import PretokenCounts
+        >>> counts = PretokenCounts.from_mapping({"eng": {b"low": 5, b"lower": 2, b"newest": 6}})
+        >>> train(counts, vocab_size=260).vocab.token_bytes(256)
+        b'we'
+    """
+    from tokbench.corpus import Corpus
+    from tokbench.tokenizer import Tokenizer
+
+    if isinstance(source, Corpus):
+        from tokbench.counts import count
+
+        counts = count(source, pretokenizer or "cl100k", progress=progress)
+    else:
+        counts = source
+        if pretokenizer is not None and pretokenizer != counts.pretokenizer:
+            message = (
+                f"pretokenizer: the counts were made with {counts.pretokenizer!r}, not {pretokenizer!r}; "
+                f"count the corpus again, or leave it out"
+            )
+            raise ParameterError(message)
+    if initial_alphabet is None:
+        initial_alphabet = "bytes" if unit == "byte" else "seen"
+    if unknown is not None and unknown not in special_tokens:
+        special_tokens = (unknown, *special_tokens)
+    settings = Settings(
+        vocab_size=vocab_size,
+        pretokenizer=counts.pretokenizer,
+        unit=unit,
+        special_tokens=tuple(special_tokens),
+        min_frequency=min_frequency,
+        max_token_length=max_token_length,
+        initial_alphabet=initial_alphabet if isinstance(initial_alphabet, str) else tuple(initial_alphabet),
+        limit_alphabet=limit_alphabet,
+        character_coverage=character_coverage,
+        byte_fallback=byte_fallback,
+        unknown=unknown,
+        alphabet_order=alphabet_order,
+        tie_break=tie_break,
+        objective="plain" if objective is None else repr(objective),
+        allow_smaller=allow_smaller,
+    )
+    outcome = run(counts.native, settings, objective=objective, progress=progress)
+    return Tokenizer.from_training(
+        outcome.vocab,
+        outcome.merges,
+        pretokenizer=counts.pretokenizer,
+        unit=unit,
+        training=Training(settings.as_dict(), outcome.log),
+    )
+
+
+def run(
+    counts: _rust.PretokenCounts,
+    settings: Settings,
+    *,
+    objective: Objective | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Carry a training run out; `train` wraps its result into a tokenizer.
+
+    Raises:
+        ParameterError, ExhaustedError: as `train`.
+    """
+    engine = start(
+        counts, settings, track_groups=objective is not None and objective.tracks_groups, progress=progress
+    )
+    if objective is None:
+        left, right, result, count, lengths = engine.run_plain(
+            settings.vocab_size, allow_smaller=settings.allow_smaller, progress=progress
+        )
+    else:
+        left, right, result, count, lengths = _drive(engine, settings, objective, progress)
+    vocab = _vocab(engine, settings)
+    log = pl.DataFrame(
+        {
+            "step": np.arange(1, len(left) + 1, dtype=np.uint32),
+            "left": left,
+            "right": right,
+            "result": result,
+            "token": pl.Series(
+                [vocab.token_bytes(token_id) for token_id in result.tolist()], dtype=pl.Binary
+            ),
+            "count": count,
+            **{f"tokens_{group}": lengths[:, index] for index, group in enumerate(counts.groups)},
+        }
+    )
+    return Outcome(vocab, Merges(left, right, result), log, settings)
+
+
+def start(
+    counts: _rust.PretokenCounts,
+    settings: Settings,
+    *,
+    track_groups: bool = False,
+    first_floor: int | None = None,
+    progress: Progress | None = None,
+) -> _rust.Engine:
+    """Make the engine for a run: words laid out, pairs counted, nothing merged yet."""
+    uncovered = (
+        "byte_fallback" if settings.byte_fallback else "drop" if settings.unknown is None else "unknown"
+    )
+    return _rust.Engine(
+        counts,
+        unit=settings.unit,
+        special_tokens=list(settings.special_tokens),
+        initial_alphabet=settings.symbols(),
+        limit_alphabet=settings.limit_alphabet,
+        coverage=settings.character_coverage,
+        uncovered=uncovered,
+        unknown=settings.unknown,
+        alphabet_order=settings.alphabet_order,
+        tie_break=settings.tie_break,
+        max_token_length=settings.max_token_length,
+        min_frequency=settings.min_frequency,
+        expected_merges=settings.vocab_size,
+        first_floor=first_floor,
+        track_groups=track_groups,
+        progress=progress,
+    )
+
+
+def _drive(
+    engine: _rust.Engine, settings: Settings, objective: Objective, progress: Progress | None
+) -> tuple[
+    NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
+]:
+    if engine.n_ids > settings.vocab_size:
+        message = (
+            f"vocab_size: must be at least {engine.n_ids}, the special tokens and the alphabet together; "
+            f"got {settings.vocab_size}"
+        )
+        raise ParameterError(message)
+    state = EngineState(engine)
+    first = engine.n_ids
+    steps: list[tuple[int, int, int, int]] = []
+    lengths: list[NDArray[np.uint64]] = []
+    while engine.n_ids < settings.vocab_size:
+        step = objective.choose(state)
+        if step is None:
+            if settings.allow_smaller:
+                break
+            message = (
+                f"vocabulary size {settings.vocab_size} asked for, {engine.n_ids} possible: {objective!r} finds no "
+                f"further step; use more text, a smaller vocab_size or allow_smaller"
+            )
+            raise ExhaustedError(message)
+        result, count, _ = engine.merge(step.left, step.right)
+        steps.append((step.left, step.right, result, count))
+        lengths.append(engine.lengths())
+        if progress is not None and len(steps) % 256 == 0:
+            progress("merging", engine.n_ids - first, settings.vocab_size - first)
+    columns = np.array(steps, dtype=np.uint64).reshape(-1, 4)
+    left, right, result_ids = (columns[:, index].astype(np.uint32) for index in range(3))
+    totals = np.array(lengths, dtype=np.uint64).reshape(-1, engine.n_groups)
+    return left, right, result_ids, columns[:, 3].copy(), totals
+
+
+def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
+    arena, ends, ordinary = engine.tokens()
+    data = arena.tobytes()
+    starts = [0, *ends.tolist()]
+    tokens = {
+        token_id: data[starts[token_id] : starts[token_id + 1]]
+        for token_id in np.flatnonzero(ordinary).tolist()
+    }
+    first_fallback, _, _ = engine.layout()
+    fallback = None if first_fallback is None else range(first_fallback, first_fallback + 256)
+    complete = {token[0] for token in tokens.values() if len(token) == 1}
+    return Vocab(
+        tokens,
+        special={text: token_id for token_id, text in enumerate(settings.special_tokens)},
+        byte_fallback=fallback,
+        unknown=settings.unknown,
+        partial=len(complete) < 256 and fallback is None and settings.unknown is None,
+    )
+
+
+def _symbol_bytes(symbol: str | bytes) -> bytes:
+    return symbol.encode() if isinstance(symbol, str) else symbol
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        message = f"{name}: {value!r} is not one of {', '.join(map(repr, allowed))}"
+        raise ParameterError(message)
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        message = f"{name}: must be at least {least}, got {value}"
+        raise ParameterError(message)
