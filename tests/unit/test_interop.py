@@ -160,7 +160,7 @@ def train(model: object, trainer: object, **parts: object) -> tokenizers.Tokeniz
 
 def wordpiece() -> tokenizers.Tokenizer:
     return train(
-        models.WordPiece(unk_token="[UNK]"),  # noqa: S106 - no password
+        models.WordPiece(unk_token="[UNK]"),
         trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[UNK]", "[CLS]"], show_progress=False),
         normalizer=normalizers.BertNormalizer(),
         pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
@@ -172,7 +172,7 @@ def unigram() -> tokenizers.Tokenizer:
         models.Unigram(),
         trainers.UnigramTrainer(
             vocab_size=400, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False
-        ),  # noqa: S106
+        ),
         pre_tokenizer=pre_tokenizers.Metaspace(),
         decoder=decoders.Metaspace(),
     )
@@ -180,7 +180,7 @@ def unigram() -> tokenizers.Tokenizer:
 
 def end_of_word() -> tokenizers.Tokenizer:
     return train(
-        models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"),  # noqa: S106
+        models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"),
         trainers.BpeTrainer(
             vocab_size=500, special_tokens=["<unk>"], end_of_word_suffix="</w>", show_progress=False
         ),
