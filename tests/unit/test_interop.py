@@ -150,7 +150,7 @@ def test_export_that_fails_its_proof_leaves_nothing(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
-def train(model: object, trainer: object, **parts: object) -> tokenizers.Tokenizer:
+def train(model: Any, trainer: Any, **parts: object) -> tokenizers.Tokenizer:
     made = tokenizers.Tokenizer(model)
     for name, part in parts.items():
         setattr(made, name, part)
