@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -28,6 +27,9 @@ from tokbench.interop.sentencepiece import SentencePieceTokenizer
 from tokbench.merges import Merges
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BYTES = [bytes([byte]) for byte in range(256)]
 TEXT = [line for text in PROBES for line in text.split("\n") if line.strip()]
@@ -150,7 +152,7 @@ def test_export_that_fails_its_proof_leaves_nothing(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
-def train(model: object, trainer: object, **parts: object) -> tokenizers.Tokenizer:
+def train(model: models.Model, trainer: trainers.Trainer, **parts: object) -> tokenizers.Tokenizer:
     made = tokenizers.Tokenizer(model)
     for name, part in parts.items():
         setattr(made, name, part)
@@ -160,7 +162,7 @@ def train(model: object, trainer: object, **parts: object) -> tokenizers.Tokeniz
 
 def wordpiece() -> tokenizers.Tokenizer:
     return train(
-        models.WordPiece(unk_token="[UNK]"),  # noqa: S106 - no password
+        models.WordPiece(unk_token="[UNK]"),
         trainers.WordPieceTrainer(vocab_size=300, special_tokens=["[UNK]", "[CLS]"], show_progress=False),
         normalizer=normalizers.BertNormalizer(),
         pre_tokenizer=pre_tokenizers.BertPreTokenizer(),
@@ -172,7 +174,7 @@ def unigram() -> tokenizers.Tokenizer:
         models.Unigram(),
         trainers.UnigramTrainer(
             vocab_size=400, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False
-        ),  # noqa: S106
+        ),
         pre_tokenizer=pre_tokenizers.Metaspace(),
         decoder=decoders.Metaspace(),
     )
@@ -180,7 +182,7 @@ def unigram() -> tokenizers.Tokenizer:
 
 def end_of_word() -> tokenizers.Tokenizer:
     return train(
-        models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"),  # noqa: S106
+        models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"),
         trainers.BpeTrainer(
             vocab_size=500, special_tokens=["<unk>"], end_of_word_suffix="</w>", show_progress=False
         ),

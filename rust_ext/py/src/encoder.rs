@@ -21,6 +21,7 @@ type Columns<'py> = (
     PyReadonlyArray1<'py, u32>,
     PyReadonlyArray1<'py, u32>,
 );
+type Spans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
 type Triple<'py> = (
     Bound<'py, PyArray1<u32>>,
     Bound<'py, PyArray1<u32>>,
@@ -191,7 +192,7 @@ impl BpeEncoder {
         py: Python<'py>,
         data: &[u8],
         allowed_special: Option<AllowedIds>,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>)> {
+    ) -> PyResult<Spans<'py>> {
         let spans = run(py, None, |control| {
             self.encoder
                 .encode_with_spans(data, allowed(allowed_special.as_ref()), control)
