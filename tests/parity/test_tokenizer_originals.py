@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import tiktoken
 import tokenizers
 
 from tokbench.bpe import BpeModel
-from tokbench.encoding import Encoding
 from tokbench.errors import VocabError
 from tokbench.formats.probe import PROBES
 from tokbench.interop.hf import HuggingFaceTokenizer
@@ -20,6 +18,12 @@ from tokbench.interop.sentencepiece import SentencePieceTokenizer
 from tokbench.merges import Merges
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tokbench.encoding import Encoding
 
 pytestmark = pytest.mark.shared
 

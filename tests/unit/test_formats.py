@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,6 +21,9 @@ from tokbench.formats.tokbench_json import text_token, token_text
 from tokbench.merges import Merges
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BYTES = [bytes([byte]) for byte in range(256)]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -28,6 +27,9 @@ from tokbench.interop.sentencepiece import SentencePieceTokenizer
 from tokbench.merges import Merges
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BYTES = [bytes([byte]) for byte in range(256)]
 TEXT = [line for text in PROBES for line in text.split("\n") if line.strip()]
@@ -150,7 +152,7 @@ def test_export_that_fails_its_proof_leaves_nothing(tmp_path: Path, monkeypatch:
     assert list(tmp_path.iterdir()) == []
 
 
-def train(model: Any, trainer: Any, **parts: object) -> tokenizers.Tokenizer:
+def train(model: models.Model, trainer: trainers.Trainer, **parts: object) -> tokenizers.Tokenizer:
     made = tokenizers.Tokenizer(model)
     for name, part in parts.items():
         setattr(made, name, part)
