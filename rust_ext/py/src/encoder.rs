@@ -28,9 +28,6 @@ type Triple<'py> = (
     Bound<'py, PyArray1<u32>>,
 );
 
-/// Ids, and the first and last byte position of each.
-type Spans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
-
 /// Text → ids and back.
 #[pyclass(frozen, module = "tokbench._rust")]
 pub struct BpeEncoder {
