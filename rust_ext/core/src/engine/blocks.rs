@@ -1,77 +1,123 @@
-//! Occurrence lists: contiguous blocks of positions in one arena; a freed block serves the next list of its
-//! size class.
+//! Occurrence lists: contiguous blocks of positions. A freed block serves the next lists of its size or smaller,
+//! so the lists of a run fit into little more than the memory of the first ones.
 
-/// Capacities come in four steps per octave, so a block wastes at most a fifth of itself.
+use super::pages;
+
+/// Capacities come in four steps per octave from 4 up, so a block wastes at most a fifth of itself.
 const CLASSES: usize = 128;
+/// Positions per segment once the first one is full. Segments never move, so growing copies nothing.
+const SEGMENT: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Blocks {
-    arena: Vec<u32>,
+    segments: Vec<Vec<u32>>,
+    /// Starts of the free blocks of each class.
     free: Vec<Vec<u64>>,
+    /// Which classes have free blocks.
+    stocked: u128,
 }
 
-/// Size class of a list, and the capacity of that class.
-fn class(len: u32) -> (usize, usize) {
-    let len = (len.max(4)) as usize;
+/// The smallest class that holds `len` positions, and its capacity.
+#[inline]
+fn class(len: usize) -> (usize, usize) {
+    let len = len.max(4);
     let octave = len.ilog2() as usize;
     let step = 1usize << (octave - 2);
     let quarters = len.div_ceil(step);
     ((octave - 2) * 4 + quarters - 4, quarters * step)
 }
 
+/// The capacity of a class.
+#[inline]
+fn capacity(class: usize) -> usize {
+    (4 + class % 4) << (class / 4)
+}
+
 impl Blocks {
     pub(crate) fn new() -> Self {
         Self {
-            arena: Vec::new(),
-            free: vec![Vec::new(); CLASSES + 1],
+            segments: Vec::new(),
+            free: vec![Vec::new(); CLASSES],
+            stocked: 0,
         }
     }
 
-    pub(crate) fn size(&self) -> usize {
-        self.arena.len()
-    }
-
-    /// Forgets all lists and keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        self.arena.clear();
+    /// Forgets all lists and makes room for new ones of `lens`.
+    pub(crate) fn restart(&mut self, lens: impl Iterator<Item = u32>) {
+        let positions: usize = lens.map(|len| class(len as usize).1).sum();
         self.free.iter_mut().for_each(Vec::clear);
-    }
-
-    /// Makes room for lists of `positions` in all without growing by more than that.
-    pub(crate) fn reserve(&mut self, positions: usize) {
-        self.arena.reserve_exact(positions + positions / 8);
+        self.stocked = 0;
+        self.segments.clear();
+        if positions > 0 {
+            self.segments.push(pages::vec_with_capacity(positions));
+        }
     }
 
     /// The start of a block for `len` positions, whose content is arbitrary.
     pub(crate) fn take(&mut self, len: u32) -> u64 {
-        let (class, capacity) = class(len);
-        if let Some(start) = self.free[class].pop() {
-            return start;
+        let (class, wanted) = class(len as usize);
+        let larger = self.stocked >> class;
+        if larger != 0 {
+            let found = class + larger.trailing_zeros() as usize;
+            if let Some(start) = self.free[found].pop() {
+                if self.free[found].is_empty() {
+                    self.stocked &= !(1 << found);
+                }
+                self.stock(start + wanted as u64, capacity(found) - wanted);
+                return start;
+            }
         }
-        let start = self.arena.len();
-        let needed = start + capacity;
-        if needed > self.arena.capacity() {
-            // Doubling would double the peak; an eighth keeps the copies rare enough (most are remappings).
-            self.arena.reserve_exact((start / 8).max(capacity).max(1 << 16));
+        let room = |segment: &Vec<u32>| segment.capacity() - segment.len();
+        if self.segments.last().is_none_or(|last| room(last) < wanted) {
+            if let Some(last) = self.segments.last_mut() {
+                // The rest of the last segment is free space too.
+                let (start, rest) = (last.len(), last.capacity() - last.len());
+                last.resize(start + rest, 0);
+                let start = address(self.segments.len() - 1, start);
+                self.stock(start, rest);
+            }
+            self.segments.push(pages::vec_with_capacity(wanted.max(SEGMENT)));
         }
-        self.arena.resize(needed, 0);
-        start as u64
+        let index = self.segments.len() - 1;
+        let segment = &mut self.segments[index];
+        let start = segment.len();
+        segment.resize(start + wanted, 0);
+        address(index, start)
     }
 
     /// Gives the block of a list of `len` positions back.
     pub(crate) fn give_back(&mut self, start: u64, len: u32) {
-        self.free[class(len).0].push(start);
+        let class = class(len as usize).0;
+        self.free[class].push(start);
+        self.stocked |= 1 << class;
+    }
+
+    /// Frees `size` positions: as one block, but for what no class fits.
+    fn stock(&mut self, start: u64, size: usize) {
+        if size < 4 {
+            return;
+        }
+        let (above, held) = class(size);
+        let class = if held > size { above - 1 } else { above };
+        self.free[class].push(start);
+        self.stocked |= 1 << class;
     }
 
     #[inline]
     pub(crate) fn list(&self, start: u64, len: u32) -> &[u32] {
-        &self.arena[start as usize..start as usize + len as usize]
+        let from = start as u32 as usize;
+        &self.segments[(start >> 32) as usize][from..from + len as usize]
     }
 
     #[inline]
     pub(crate) fn write(&mut self, at: u64, position: u32) {
-        self.arena[at as usize] = position;
+        self.segments[(at >> 32) as usize][at as u32 as usize] = position;
     }
+}
+
+/// The address of a place: the segment above, the position in it below.
+fn address(segment: usize, at: usize) -> u64 {
+    (segment as u64) << 32 | at as u64
 }
 
 #[cfg(test)]
@@ -81,24 +127,55 @@ mod tests {
     #[test]
     fn a_class_holds_its_lengths_and_wastes_little() {
         let mut last = (0, 0);
-        for len in 1..100_000u32 {
-            let (index, capacity) = class(len);
-            assert!(capacity >= len as usize && index < CLASSES);
-            assert!(len < 4 || (capacity - len as usize) * 4 <= len as usize, "{len}");
-            assert!(index >= last.0 && capacity >= last.1);
-            assert_eq!(index == last.0 && len > 1, capacity == last.1);
-            last = (index, capacity);
+        for len in 1..100_000 {
+            let (index, held) = class(len);
+            assert_eq!(capacity(index), held);
+            assert!(held >= len && index < CLASSES);
+            assert!(len < 4 || (held - len) * 4 <= len, "{len}");
+            assert!(index >= last.0 && held >= last.1);
+            last = (index, held);
         }
-        assert!(class(u32::MAX).0 < CLASSES);
+        assert!(class(u32::MAX as usize).0 < CLASSES);
     }
 
     #[test]
-    fn a_freed_block_is_used_again() {
+    fn a_freed_block_is_used_again_whole_or_in_parts() {
         let mut blocks = Blocks::new();
-        let first = blocks.take(9);
+        let first = blocks.take(1000);
         let second = blocks.take(9);
         assert_ne!(first, second);
-        blocks.give_back(first, 9);
-        assert_eq!(blocks.take(10), first);
+        blocks.give_back(first, 1000);
+        assert_eq!(blocks.take(600), first);
+        assert_eq!(blocks.take(200), first + 640);
+        blocks.give_back(second, 9);
+        assert_eq!(blocks.take(10), second);
+    }
+
+    #[test]
+    fn blocks_in_use_never_overlap() {
+        let mut blocks = Blocks::new();
+        blocks.restart([500u32, 70_000].into_iter());
+        let mut held: Vec<(u64, u32, u32)> = Vec::new();
+        let mut state = 7u64;
+        for stamp in 0..20_000u32 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            if state >> 62 == 0 && !held.is_empty() {
+                let (start, len, stamp) = held.swap_remove((state >> 20) as usize % held.len());
+                assert!(blocks.list(start, len).iter().all(|&value| value == stamp));
+                blocks.give_back(start, len);
+            } else {
+                let len = 1 + (state >> 40) as u32 % (1 << ((state >> 32) % 14));
+                let start = blocks.take(len);
+                for at in 0..u64::from(len) {
+                    blocks.write(start + at, stamp);
+                }
+                held.push((start, len, stamp));
+            }
+        }
+        for (start, len, stamp) in held {
+            assert!(blocks.list(start, len).iter().all(|&value| value == stamp));
+        }
     }
 }

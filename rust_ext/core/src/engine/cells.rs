@@ -6,6 +6,7 @@
 //! Words of one symbol never meet a neighbour and are only counted.
 
 use super::alphabet::{Alphabet, Piece};
+use super::pages;
 use super::tokens::Tokens;
 use crate::{Control, Error, PretokenCounts, Result};
 
@@ -115,7 +116,7 @@ impl Words {
     ) -> Result<Self> {
         let n_cells = count_cells(counts, alphabet, control)?;
         let mut words = Self {
-            cells: Vec::with_capacity(n_cells),
+            cells: pages::vec_with_capacity(n_cells),
             weights: Weights::new(counts.groups.len()),
             token_counts: vec![0; tokens.len()],
             lengths: vec![0; counts.groups.len()],

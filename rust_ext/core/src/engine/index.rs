@@ -1,17 +1,21 @@
 //! Counting the pairs from the words: at the start, and again whenever the floor is lowered.
 
 use super::Engine;
-use super::cells::EDGE;
-use super::groups::Groups;
+use super::blocks::Blocks;
+use super::groups::{Groups, Share};
 use super::heap::Claim;
-use super::table::Entry;
+use super::table::{Entry, Table, VACANT};
 use super::ties::key;
 use crate::{Control, Result};
 
 /// Below this many cells following every pair costs nothing.
 const SMALL: usize = 1 << 16;
+/// The side of the square of pairs of a small alphabet.
+const SIDE: usize = 256;
 /// At most this many counters decide which pairs may reach the floor.
 const MAX_SKETCH: usize = 1 << 22;
+/// Lowering a floor divides it by this.
+const FLOOR_STEP: u64 = 8;
 /// The first floor is this fraction of the average count that `expected_merges` merges could have.
 const FIRST_FLOOR_DIVISOR: u64 = 64;
 
@@ -68,36 +72,52 @@ impl Engine {
         let merges = self.setup.expected_merges;
         self.floor = guess(self.words.lengths.iter().sum(), merges);
         if let Some(groups) = &mut self.groups {
+            // Each group is served by its share of the merges.
+            let served = merges / groups.len().max(1) as u64;
             for (floor, &length) in groups.floors_mut().iter_mut().zip(&self.words.lengths) {
-                *floor = guess(length, merges);
+                *floor = guess(length, served);
             }
         }
     }
 
-    /// Lowers the floor of one column; false if it cannot be lower.
+    /// Lowers the floor of one column, and of the groups that are near theirs; false if it cannot be lower.
     pub(super) fn lower_floor(&mut self, group: Option<u32>) -> bool {
         let lowest = self.lowest_floor();
-        let floor = match (group, &mut self.groups) {
-            (Some(group), Some(groups)) => &mut groups.floors_mut()[group as usize],
-            _ => &mut self.floor,
+        let lower = |floor: u64| (floor / FLOOR_STEP).max(lowest);
+        let Some(group) = group else {
+            let can = self.floor > lowest;
+            self.floor = lower(self.floor);
+            return can;
         };
-        if *floor <= lowest {
+        if self
+            .groups
+            .as_ref()
+            .is_none_or(|groups| groups.floor(group) <= lowest)
+        {
             return false;
         }
-        *floor = (*floor / 8).max(lowest);
+        // Counting anew is the same work for one group and for all.
+        for other in 0..self.n_groups() as u32 {
+            let top = self.settle_top(Some(other)).map_or(0, |claim| claim.count);
+            if let Some(groups) = &mut self.groups {
+                let floor = &mut groups.floors_mut()[other as usize];
+                if top < FLOOR_STEP * *floor {
+                    *floor = lower(*floor);
+                }
+            }
+        }
         true
     }
 
     /// Counts all pairs anew and follows those that reach a floor.
     pub(super) fn index(&mut self, control: &Control) -> Result<()> {
         self.torn = true;
-        self.table.clear_for(0);
-        self.blocks.clear();
+        self.table = Table::new();
         self.heap.clear();
         if let Some(groups) = &mut self.groups {
             groups.clear();
         }
-        if self.groups.is_none() && self.n_merges == 0 && self.layout.symbols.len() <= 256 {
+        if self.n_merges == 0 && self.layout.symbols.len() <= SIDE {
             self.index_small_alphabet(control)?;
         } else {
             self.index_any(control)?;
@@ -109,70 +129,104 @@ impl Engine {
 
     /// Before the first merge of at most 256 symbols all counts fit a square that stays in the cache.
     fn index_small_alphabet(&mut self, control: &Control) -> Result<()> {
-        const SIDE: usize = 256;
-        let mut place = vec![0u32; self.tokens.len()];
+        let mut place = vec![0usize; self.tokens.len()];
         for (index, &symbol) in self.layout.symbols.iter().enumerate() {
-            place[symbol as usize] = index as u32;
+            place[symbol as usize] = index;
         }
+        let at = |left: u32, right: u32| place[left as usize] * SIDE + place[right as usize];
         let mut counts = vec![0u64; SIDE * SIDE];
         let mut lens = vec![0u32; SIDE * SIDE];
-        let chunks = |n: usize| (0..n.saturating_sub(1)).step_by(1 << 20);
-        let n_cells = self.words.cells.len();
-        control.start("indexing", 2 * n_cells as u64);
-        for chunk in chunks(n_cells) {
-            control.check()?;
-            let cells = &self.words.cells[chunk..n_cells.min(chunk + (1 << 20) + 1)];
-            for two in cells.windows(2) {
-                if two[0].symbol != EDGE && two[1].symbol != EDGE {
-                    let at = place[two[0].symbol as usize] as usize * SIDE
-                        + place[two[1].symbol as usize] as usize;
-                    counts[at] += self.words.weights.total(two[0].weight);
-                    lens[at] += 1;
-                }
-            }
-            control.advance(cells.len() as u64);
+        control.start("indexing", if self.groups.is_some() { 3 } else { 2 });
+        self.walk_checked(control, |_, left, right, weight| {
+            let at = at(left, right);
+            counts[at] += self.words.weights.total(weight);
+            lens[at] += 1;
+            Ok(())
+        })?;
+        control.advance(1);
+
+        let mut groups = self.groups.take();
+        let mut shares: Vec<Vec<Share>> = Vec::new();
+        if let Some(groups) = &groups {
+            shares = self.count_shares(groups.len(), &lens, at, control)?;
+            control.advance(1);
         }
+        let is_followed = |&at: &usize| {
+            let by_total = lens[at] > 0 && counts[at] >= self.floor;
+            let by_group = groups
+                .as_ref()
+                .is_some_and(|groups| groups.any_reaches_floor(&shares[at]));
+            by_total || by_group
+        };
+        let followed: Vec<usize> = (0..SIDE * SIDE).filter(is_followed).collect();
+        let mut blocks = std::mem::replace(&mut self.blocks, Blocks::new());
+        blocks.restart(followed.iter().map(|&at| lens[at]));
         let mut cursors = vec![u64::MAX; SIDE * SIDE];
-        let symbols = self.layout.symbols.clone();
-        let reaches = |at: &usize| lens[*at] > 0 && counts[*at] >= self.floor;
-        let followed: Vec<usize> = (0..SIDE * SIDE).filter(reaches).collect();
-        self.blocks
-            .reserve(followed.iter().map(|&at| lens[at] as usize).sum::<usize>());
         for at in followed {
-            let (left, right) = (symbols[at / SIDE], symbols[at % SIDE]);
-            let start = self.blocks.take(lens[at]);
-            cursors[at] = start;
-            self.table.insert(Entry {
-                key: key(left, right),
+            let entry = Entry {
                 count: counts[at],
-                start,
+                start: blocks.take(lens[at]),
                 len: lens[at],
-                groups: 0,
-            })?;
+                groups: groups.as_mut().map_or(0, |groups| groups.add(&shares[at])),
+            };
+            cursors[at] = entry.start;
+            let (left, right) = (self.layout.symbols[at / SIDE], self.layout.symbols[at % SIDE]);
+            self.table.insert(key(left, right), entry)?;
         }
-        for chunk in chunks(n_cells) {
-            control.check()?;
-            let end = n_cells.min(chunk + (1 << 20) + 1);
-            for (position, two) in (chunk..).zip(self.words.cells[chunk..end].windows(2)) {
-                if two[0].symbol != EDGE && two[1].symbol != EDGE {
-                    let at = place[two[0].symbol as usize] as usize * SIDE
-                        + place[two[1].symbol as usize] as usize;
-                    if cursors[at] != u64::MAX {
-                        self.blocks.write(cursors[at], position as u32);
-                        cursors[at] += 1;
-                    }
-                }
+        self.walk_checked(control, |position, left, right, _| {
+            let at = at(left, right);
+            if cursors[at] != u64::MAX {
+                blocks.write(cursors[at], position);
+                cursors[at] += 1;
             }
-            control.advance((end - chunk) as u64);
-        }
+            Ok(())
+        })?;
+        control.advance(1);
+        self.blocks = blocks;
+        self.groups = groups;
         Ok(())
+    }
+
+    /// The group counts of the pairs that occur, by place in the square.
+    fn count_shares(
+        &self,
+        n_groups: usize,
+        lens: &[u32],
+        at: impl Fn(u32, u32) -> usize,
+        control: &Control,
+    ) -> Result<Vec<Vec<Share>>> {
+        let mut rows = vec![0usize; lens.len()];
+        let mut n_rows = 0;
+        for (row, &len) in rows.iter_mut().zip(lens) {
+            *row = n_rows;
+            n_rows += usize::from(len > 0);
+        }
+        let mut sums = vec![0u64; n_rows * n_groups];
+        self.walk_checked(control, |_, left, right, weight| {
+            let first = rows[at(left, right)] * n_groups;
+            self.words
+                .weights
+                .each(weight, |group, count| sums[first + group as usize] += count);
+            Ok(())
+        })?;
+        Ok(rows
+            .iter()
+            .zip(lens)
+            .map(|(&row, &len)| {
+                let sums = &sums[row * n_groups..][..if len > 0 { n_groups } else { 0 }];
+                (0..)
+                    .zip(sums.iter().copied())
+                    .filter(|&(_, count)| count > 0)
+                    .collect()
+            })
+            .collect())
     }
 
     /// Any state: a sketch finds the pairs that may reach a floor, those are counted exactly, and those that do
     /// reach it get their positions.
     fn index_any(&mut self, control: &Control) -> Result<()> {
         let mut sketch = Sketch::new(self.words.cells.len());
-        let mut table = std::mem::replace(&mut self.table, super::Table::new());
+        let mut table = std::mem::replace(&mut self.table, Table::new());
         let mut groups = self.groups.take();
         let everything = self.floor <= 1;
 
@@ -215,12 +269,14 @@ impl Engine {
                     && table.get(key).is_none()
                     && may_be_followed(&sketch, &groups, key, weight)
                 {
-                    table.insert(vacant(key))?;
+                    table.insert(key, VACANT)?;
                 }
                 Ok(())
             })?;
             if let Some(groups) = &mut groups {
-                table.iter_mut().for_each(|entry| entry.groups = groups.add(&[]));
+                table
+                    .iter_mut()
+                    .for_each(|(_, entry)| entry.groups = groups.add(&[]));
             }
         }
         self.walk_checked(control, |_, left, right, weight| {
@@ -230,7 +286,7 @@ impl Engine {
                     return Ok(());
                 }
                 if table.get(key).is_none() {
-                    table.insert(vacant(key))?;
+                    table.insert(key, VACANT)?;
                 }
             }
             if let Some(entry) = table.get_mut(key) {
@@ -247,25 +303,24 @@ impl Engine {
         })?;
         control.advance(1);
 
-        let misses = |entry: &&Entry| {
+        let misses = |&(_, entry): &(u64, &Entry)| {
             entry.count < self.floor
                 && groups
                     .as_ref()
                     .is_none_or(|groups| !groups.any_reaches_floor(groups.shares(entry.groups)))
         };
-        let dropped: Vec<u64> = table.iter().filter(misses).map(|entry| entry.key).collect();
+        let dropped: Vec<u64> = table.iter().filter(misses).map(|(key, _)| key).collect();
         for key in dropped {
             if let (Some(entry), Some(groups)) = (table.remove(key), &mut groups) {
                 groups.remove(entry.groups);
             }
         }
-        self.blocks
-            .reserve(table.iter().map(|entry| entry.len as usize).sum::<usize>());
-        for entry in table.iter_mut() {
+        self.blocks.restart(table.iter().map(|(_, entry)| entry.len));
+        for (_, entry) in table.iter_mut() {
             entry.start = self.blocks.take(entry.len);
             entry.len = 0;
         }
-        let mut blocks = std::mem::replace(&mut self.blocks, super::Blocks::new());
+        let mut blocks = std::mem::replace(&mut self.blocks, Blocks::new());
         self.walk_checked(control, |position, left, right, weight| {
             let key = key(left, right);
             if groups.is_none() && !(everything || sketch.may_reach(key, 0, self.floor)) {
@@ -312,9 +367,9 @@ impl Engine {
         let mut claims: Vec<Claim> = self
             .table
             .iter()
-            .map(|entry| Claim {
+            .map(|(key, entry)| Claim {
                 count: entry.count,
-                key: entry.key,
+                key,
             })
             .collect();
         // Descending counts enter a heap without moving anything.
@@ -327,15 +382,5 @@ impl Engine {
                 groups.claim(claim.key, entry.groups, &self.ties, &self.tokens);
             }
         }
-    }
-}
-
-fn vacant(key: u64) -> Entry {
-    Entry {
-        key,
-        count: 0,
-        start: 0,
-        len: 0,
-        groups: 0,
     }
 }

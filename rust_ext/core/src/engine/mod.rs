@@ -23,6 +23,7 @@ mod groups;
 mod heap;
 mod index;
 mod merge;
+mod pages;
 mod plain;
 mod setup;
 mod table;
@@ -121,18 +122,6 @@ impl Engine {
         engine.set_first_floors();
         engine.index(control)?;
         Ok(engine)
-    }
-
-    /// Debug.
-    pub fn summary(&self) -> String {
-        format!(
-            "cells {} table {} heap {} arena {} floor {}",
-            self.words.cells.len(),
-            self.table.len(),
-            self.heap.claims().len(),
-            self.blocks.size(),
-            self.floor
-        )
     }
 
     /// What each id spells.

@@ -1,5 +1,7 @@
-//! The pairs that are being followed: open addressing, linear probing, 32-byte entries, no tombstones.
+//! The pairs that are being followed: open addressing, linear probing, no tombstones. Keys stand apart from what
+//! they lead to, because most look-ups are for pairs that are not followed and end at the keys.
 
+use super::pages::prefetch;
 use crate::{Error, Result};
 
 /// No pair has this key: ids stay below the marks.
@@ -8,7 +10,6 @@ const EMPTY: u64 = u64::MAX;
 /// A followed pair: its count and its occurrence list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    pub(crate) key: u64,
     /// The exact count over all groups.
     pub(crate) count: u64,
     /// Where its occurrence list starts.
@@ -19,8 +20,7 @@ pub(crate) struct Entry {
     pub(crate) groups: u32,
 }
 
-const VACANT: Entry = Entry {
-    key: EMPTY,
+pub(crate) const VACANT: Entry = Entry {
     count: 0,
     start: 0,
     len: 0,
@@ -29,7 +29,8 @@ const VACANT: Entry = Entry {
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    slots: Vec<Entry>,
+    keys: Vec<u64>,
+    entries: Vec<Entry>,
     shift: u32,
     used: usize,
 }
@@ -41,19 +42,11 @@ impl Table {
 
     fn with_bits(bits: u32) -> Self {
         Self {
-            slots: vec![VACANT; 1 << bits],
+            keys: vec![EMPTY; 1 << bits],
+            entries: vec![VACANT; 1 << bits],
             shift: 64 - bits,
             used: 0,
         }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.used
-    }
-
-    /// Removes all entries and sizes the table for `expected` ones.
-    pub(crate) fn clear_for(&mut self, expected: usize) {
-        *self = Self::with_bits(((expected * 2).max(1024)).next_power_of_two().ilog2());
     }
 
     #[inline]
@@ -68,35 +61,41 @@ impl Table {
     /// The slot of `key`, or of the vacancy where it belongs.
     #[inline]
     fn probe(&self, key: u64) -> usize {
-        let mask = self.slots.len() - 1;
+        let mask = self.keys.len() - 1;
         let mut at = self.home(key);
-        while self.slots[at].key != key && self.slots[at].key != EMPTY {
+        while self.keys[at] != key && self.keys[at] != EMPTY {
             at = (at + 1) & mask;
         }
         at
     }
 
+    /// Asks for the cache line where a look-up of `key` will begin.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: u64) {
+        prefetch(&self.keys, self.home(key));
+    }
+
     #[inline]
     pub(crate) fn get(&self, key: u64) -> Option<&Entry> {
-        let entry = &self.slots[self.probe(key)];
-        (entry.key == key).then_some(entry)
+        let at = self.probe(key);
+        (self.keys[at] == key).then(|| &self.entries[at])
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut Entry> {
         let at = self.probe(key);
-        let entry = &mut self.slots[at];
-        (entry.key == key).then_some(entry)
+        (self.keys[at] == key).then(|| &mut self.entries[at])
     }
 
     /// Adds an entry whose key is not there yet.
-    pub(crate) fn insert(&mut self, entry: Entry) -> Result<()> {
-        if (self.used + 1) * 8 > self.slots.len() * 5 {
+    pub(crate) fn insert(&mut self, key: u64, entry: Entry) -> Result<()> {
+        if (self.used + 1) * 8 > self.keys.len() * 5 {
             self.grow()?;
         }
-        let at = self.probe(entry.key);
-        debug_assert!(self.slots[at].key == EMPTY, "a pair is followed once");
-        self.slots[at] = entry;
+        let at = self.probe(key);
+        debug_assert!(self.keys[at] == EMPTY, "a pair is followed once");
+        self.keys[at] = key;
+        self.entries[at] = entry;
         self.used += 1;
         Ok(())
     }
@@ -109,10 +108,11 @@ impl Table {
             });
         }
         let old = std::mem::replace(self, Self::with_bits(bits));
-        for entry in old.slots {
-            if entry.key != EMPTY {
-                let at = self.probe(entry.key);
-                self.slots[at] = entry;
+        for (key, entry) in old.keys.into_iter().zip(old.entries) {
+            if key != EMPTY {
+                let at = self.probe(key);
+                self.keys[at] = key;
+                self.entries[at] = entry;
                 self.used += 1;
             }
         }
@@ -121,43 +121,53 @@ impl Table {
 
     /// Removes `key` and closes the gap, so that probing never meets a tombstone.
     pub(crate) fn remove(&mut self, key: u64) -> Option<Entry> {
-        let mask = self.slots.len() - 1;
+        let mask = self.keys.len() - 1;
         let mut gap = self.probe(key);
-        let removed = self.slots[gap];
-        if removed.key == EMPTY {
+        if self.keys[gap] == EMPTY {
             return None;
         }
+        let removed = self.entries[gap];
         let mut at = gap;
         loop {
             at = (at + 1) & mask;
-            let entry = self.slots[at];
-            if entry.key == EMPTY {
+            let key = self.keys[at];
+            if key == EMPTY {
                 break;
             }
             // An entry may move into the gap unless its home lies behind the gap.
-            let home = self.home(entry.key);
+            let home = self.home(key);
             if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(gap) & mask) {
-                self.slots[gap] = entry;
+                self.keys[gap] = key;
+                self.entries[gap] = self.entries[at];
                 gap = at;
             }
         }
-        self.slots[gap] = VACANT;
+        self.keys[gap] = EMPTY;
         self.used -= 1;
         Some(removed)
     }
 
     /// All entries, in no order that may reach an output.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.slots.iter().filter(|entry| entry.key != EMPTY)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        self.keys
+            .iter()
+            .copied()
+            .zip(&self.entries)
+            .filter(|&(key, _)| key != EMPTY)
     }
 
     /// All entries, to be changed in any order.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.slots.iter_mut().filter(|entry| entry.key != EMPTY)
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut Entry)> {
+        self.keys
+            .iter()
+            .copied()
+            .zip(&mut self.entries)
+            .filter(|&(key, _)| key != EMPTY)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use std::collections::BTreeMap;
 
@@ -172,24 +182,21 @@ mod tests {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            let key = (state >> 40) % 3000 << 32 | (state >> 20) % 7;
+            let key = (((state >> 40) % 3000) << 32) | ((state >> 20) % 7);
             if state >> 63 == 0 {
                 assert_eq!(table.remove(key).map(|entry| entry.count), twin.remove(&key));
-            } else if !twin.contains_key(&key) {
-                twin.insert(key, step);
-                table
-                    .insert(Entry {
-                        key,
-                        count: step,
-                        ..VACANT
-                    })
-                    .unwrap();
+            } else if let std::collections::btree_map::Entry::Vacant(vacancy) = twin.entry(key) {
+                vacancy.insert(step);
+                let entry = Entry {
+                    count: step,
+                    ..VACANT
+                };
+                table.insert(key, entry).unwrap();
             }
             assert_eq!(table.get(key).map(|entry| entry.count), twin.get(&key).copied());
         }
-        assert_eq!(table.len(), twin.len());
-        for (&key, &count) in &twin {
-            assert_eq!(table.get(key).unwrap().count, count);
-        }
+        let mut rest: Vec<(u64, u64)> = table.iter().map(|(key, entry)| (key, entry.count)).collect();
+        rest.sort_unstable();
+        assert_eq!(rest, twin.into_iter().collect::<Vec<_>>());
     }
 }

@@ -35,30 +35,27 @@ impl Engine {
         for (&key, recount) in &pairs {
             self.verify_pair(key, recount)?;
         }
-        for entry in self.table.iter() {
-            if !pairs.contains_key(&entry.key) {
-                return fail(format!("{:?} is followed but does not occur", pair(entry.key)));
+        for (key, _) in self.table.iter() {
+            if !pairs.contains_key(&key) {
+                return fail(format!("{:?} is followed but does not occur", pair(key)));
             }
         }
         let mut claims = BTreeMap::new();
         collect_claims(&self.heap, &mut claims);
-        for entry in self.table.iter().filter(|entry| entry.count >= self.floor) {
-            if claims
-                .get(&entry.key)
-                .is_none_or(|&claimed| claimed < entry.count)
-            {
-                return fail(format!("the heap under-states {:?}", pair(entry.key)));
+        for (key, entry) in self.table.iter() {
+            if entry.count >= self.floor && claims.get(&key).is_none_or(|&claimed| claimed < entry.count) {
+                return fail(format!("the heap under-states {:?}", pair(key)));
             }
         }
         if let Some(groups) = &self.groups {
             for group in 0..groups.len() as u32 {
                 let mut claims = BTreeMap::new();
                 collect_claims(groups.heap(group), &mut claims);
-                for entry in self.table.iter() {
+                for (key, entry) in self.table.iter() {
                     let count = groups.count(entry.groups, group);
-                    let claimed = claims.get(&entry.key).copied().unwrap_or(0);
+                    let claimed = claims.get(&key).copied().unwrap_or(0);
                     if count >= groups.floor(group) && claimed < count {
-                        return fail(format!("group {group}'s heap under-states {:?}", pair(entry.key)));
+                        return fail(format!("group {group}'s heap under-states {:?}", pair(key)));
                     }
                 }
             }
