@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,9 +18,10 @@ from tokbench.errors import VocabError
 from tokbench.merges import Merges
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import polars as pl
+    from numpy.typing import ArrayLike, NDArray
 
     from tokbench.vocab import Vocab
 
@@ -59,6 +59,41 @@ class Training:
     log: pl.DataFrame | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class RankedPairs:
+    """Merges in rank order of which some use a token that only a later one makes.
+
+    Vocabularies that were extended by hand (Llama 3, Qwen) encode like this. Training never produces such an
+    order, so these are no `Merges`.
+    """
+
+    left: NDArray[np.uint32]
+    right: NDArray[np.uint32]
+    result: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        """Count the merges."""
+        return len(self.left)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (left, right, result) by rank."""
+        return iter(zip(self.left.tolist(), self.right.tolist(), self.result.tolist(), strict=True))
+
+
+def merge_list(left: ArrayLike, right: ArrayLike, result: ArrayLike) -> Merges | RankedPairs:
+    """Return `Merges`, or `RankedPairs` where a merge uses a token before it is made.
+
+    Example:
+        >>> len(merge_list([0, 2], [1, 1], [2, 3])), type(merge_list([3, 0], [1, 1], [2, 3])).__name__
+        (2, 'RankedPairs')
+    """
+    columns = [np.ascontiguousarray(column, dtype=np.uint32) for column in (left, right, result)]
+    try:
+        return Merges(*columns)
+    except VocabError:
+        return RankedPairs(*columns)
+
+
 @dataclass(frozen=True)
 class BpeModel:
     """A BPE tokenizer as data.
@@ -81,7 +116,7 @@ class BpeModel:
     """
 
     vocab: Vocab
-    merges: Merges
+    merges: Merges | RankedPairs
     pretokenizer: str
     unit: Unit = "byte"
     method: Method = "merges"
@@ -171,7 +206,7 @@ class BpeModel:
         return replace(self, pretokenizer=pretokenizer)
 
 
-def merges_of_ranks(vocab: Vocab) -> Merges:
+def merges_of_ranks(vocab: Vocab) -> Merges | RankedPairs:
     """Return the merge list of a vocabulary whose ids are tiktoken ranks.
 
     tiktoken gives a pair the rank of the bytes it makes. Only one pair can then ever make a given token: the
@@ -188,13 +223,7 @@ def merges_of_ranks(vocab: Vocab) -> Merges:
     arena, offsets = vocab.arrays()
     special = [token_id for token_id in vocab.special.values() if token_id not in vocab.tokens]
     left, right, result = _rust.BpeEncoder.merges_of_ranks(arena, offsets, special)
-    return Merges(left, right, result)
+    return merge_list(left, right, result)
 
 
-def is_byte_complete(vocab: Vocab) -> bool:
-    """Whether all 256 bytes are ordinary tokens."""
-    return all(bytes([byte]) in vocab for byte in range(256))
-
-
-NO_TRAINING: Mapping[str, object] = MappingProxyType({})
 EMPTY_MERGES = Merges(np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.uint32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -202,6 +202,20 @@ class Corpus:
                 return sources
         raise CorpusError(f"no language {language!r} in this corpus; it has {', '.join(self.languages)}")
 
+    def select(self, languages: Iterable[str]) -> Corpus:
+        """Keep some of the languages, in the order given.
+
+        Raises:
+            CorpusError: if the corpus does not have one of them, or one is named twice.
+
+        >>> Corpus.from_texts({"eng": ["one"], "tur": ["bir"]}).select(["tur"]).languages
+        ('tur',)
+        """
+        kept = list(languages)
+        parts = tuple((language, self.sources(language)) for language in kept)
+        metadata = {language: self.metadata[language] for language in kept if language in self.metadata}
+        return replace(self, parts=parts, metadata=metadata)
+
     def batches(self, language: str) -> Iterator[Batch]:
         """Read the documents of a language in order, about 8 MB at a time.
 
@@ -229,6 +243,13 @@ class Corpus:
     def sizes(self) -> Mapping[str, int]:
         """Number of documents of each language (reads the corpus once)."""
         return {language: sum(map(len, self.batches(language))) for language in self.languages}
+
+    @cached_property
+    def n_bytes(self) -> Mapping[str, int]:
+        """Number of bytes of each language's documents (reads the corpus once)."""
+        return {
+            language: sum(batch.data.size for batch in self.batches(language)) for language in self.languages
+        }
 
     @cached_property
     def fingerprint(self) -> str:

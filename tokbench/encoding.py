@@ -6,7 +6,7 @@ Invariant: `offsets` ascends from 0 to ``len(ids)``; document i is ``ids[offsets
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@runtime_checkable
 class FlatText(Protocol):
-    """Many documents back to back: `data` holds their bytes, document i is ``data[offsets[i]:offsets[i + 1]]``."""
+    """Many documents back to back: document i is ``data[offsets[i]:offsets[i + 1]]``."""
 
     @property
     def data(self) -> NDArray[np.uint8]:
@@ -105,9 +106,9 @@ def flatten(texts: Sequence[str | bytes] | FlatText) -> tuple[NDArray[np.uint8],
     if isinstance(texts, (str, bytes)):
         message = "encode_batch takes a list of texts; for one text there is encode"
         raise ParameterError(message)
-    if not hasattr(texts, "offsets"):
-        documents = [text_bytes(text, index) for index, text in enumerate(texts)]
-        offsets = np.zeros(len(documents) + 1, dtype=np.int64)
-        np.cumsum([len(document) for document in documents], out=offsets[1:])
-        return np.frombuffer(b"".join(documents), dtype=np.uint8), offsets
-    return np.ascontiguousarray(texts.data), np.ascontiguousarray(texts.offsets, dtype=np.int64)
+    if isinstance(texts, FlatText):
+        return np.ascontiguousarray(texts.data), np.ascontiguousarray(texts.offsets, dtype=np.int64)
+    documents = [text_bytes(text, index) for index, text in enumerate(texts)]
+    offsets = np.zeros(len(documents) + 1, dtype=np.int64)
+    np.cumsum([len(document) for document in documents], out=offsets[1:])
+    return np.frombuffer(b"".join(documents), dtype=np.uint8), offsets

@@ -120,13 +120,16 @@ def evaluate(
     table = _measure(named, corpus, members, bound, threads=threads, progress=progress)
     if table.fault is not None and insists:
         _refuse_if_compared(bound, table.fault)
+    # Fingerprints hash whole vocabularies and corpora: once each, not once per row.
+    prints = {name: tokenizer.fingerprint for name, tokenizer in named.items()}
+    source = f"by:{by}|corpus:{corpus.name}@{corpus.fingerprint[:16]}"
     rows = [
-        _row(metric, name, cell, corpus=corpus, tokenizer=tokenizer, by=by)
+        _row(metric, name, cell, corpus=corpus.name, origin=f"{source}|tokenizer:{name}@{prints[name][:16]}")
         for metric in bound
         for name, tokenizer in named.items()
         for cell in _cells(metric, name, tokenizer, table=table, by=by)
     ]
-    return MetricFrame.from_rows(rows, provenance=_provenance(named, corpus, bound, by=by))
+    return MetricFrame.from_rows(rows, provenance=_provenance(named, prints, corpus, bound, by=by))
 
 
 # -- measuring -----------------------------------------------------------------------------------------------------
@@ -238,9 +241,7 @@ def _cells(
         raise MetricError(message)
 
 
-def _row(
-    metric: Metric, name: str, cell: Cell, *, corpus: MeasuredCorpus, tokenizer: MeasuredTokenizer, by: str
-) -> Row:
+def _row(metric: Metric, name: str, cell: Cell, *, corpus: str, origin: str) -> Row:
     spelled = spell(metric)
     value, reason = (
         (None, cell.value.reason) if isinstance(cell.value, Undefined) else (float(cell.value), None)
@@ -251,19 +252,10 @@ def _row(
             f"where it has no value it must return Undefined(reason)"
         )
         raise MetricError(message)
-    signature = "|".join(
-        [
-            spelled,
-            f"agg:{cell.aggregation}",
-            f"by:{by}",
-            f"corpus:{corpus.name}@{corpus.fingerprint[:16]}",
-            f"tokenizer:{name}@{tokenizer.fingerprint[:16]}",
-            f"tokbench:{_rust.__version__}",
-        ]
-    )
+    signature = f"{spelled}|agg:{cell.aggregation}|{origin}|tokbench:{_rust.__version__}"
     return Row(
         tokenizer=name,
-        corpus=corpus.name,
+        corpus=corpus,
         group=cell.group,
         metric=spelled,
         value=value,
@@ -354,7 +346,12 @@ def _refuse_if_compared(bound: Iterable[Metric], fault: str) -> None:
 
 
 def _provenance(
-    named: Mapping[str, MeasuredTokenizer], corpus: MeasuredCorpus, bound: Sequence[Metric], *, by: str
+    named: Mapping[str, MeasuredTokenizer],
+    prints: Mapping[str, str],
+    corpus: MeasuredCorpus,
+    bound: Sequence[Metric],
+    *,
+    by: str,
 ) -> dict[str, object]:
     return {
         "versions": {
@@ -369,7 +366,7 @@ def _provenance(
             "parallel": corpus.parallel,
         },
         "tokenizers": {
-            name: {"fingerprint": tokenizer.fingerprint, "vocabulary_size": tokenizer.vocab_size}
+            name: {"fingerprint": prints[name], "vocabulary_size": tokenizer.vocab_size}
             for name, tokenizer in named.items()
         },
         "metrics": [spell(metric) for metric in bound],

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tokbench.bpe import BpeModel, Training
 from tokbench.encoding import Encoding, flatten, text_bytes
-from tokbench.errors import NotEncodableError, ParameterError, UnknownTokenError
+from tokbench.errors import NotEncodableError, NotRepresentableError, ParameterError, UnknownTokenError
+from tokbench.formats import detect, tiktoken, tokbench_json
+from tokbench.merges import Merges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
     from tokbench import _rust
     from tokbench.encoding import FlatText
-    from tokbench.merges import Merges
     from tokbench.vocab import Vocab
 
-Allowed = Literal["all"] | tuple[()]
-Progress = "Callable[[str, int, int], None]"
+Format = Literal["tokbench", "huggingface", "tiktoken"]
 
 
 class Tokenizer(ABC):
@@ -40,7 +41,7 @@ class Tokenizer(ABC):
         vocab: id ↔ the token as the vocabulary spells it.
         lossless: whether decoding returns exactly the bytes that were encoded, for all bytes.
         pretokenizer: specification of the pre-tokenizer, where it has one of ours.
-        merges: the merge list, where it has one.
+        merges: the merge list, where it has one that training could have found.
         unk_id: the id of the unknown token, if there is one.
     """
 
@@ -57,7 +58,7 @@ class Tokenizer(ABC):
         self,
         data: NDArray[np.uint8],
         offsets: NDArray[np.int64],
-        allowed: bool | list[int],
+        allowed: bool | list[int],  # noqa: FBT001 - the extension's own convention
         threads: int,
         progress: Callable[[str, int, int], None] | None,
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
@@ -65,7 +66,9 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _encode_spans(
-        self, data: bytes, allowed: bool | list[int]
+        self,
+        data: bytes,
+        allowed: bool | list[int],  # noqa: FBT001 - the extension's own convention
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Encode one document with the byte span of every token."""
 
@@ -186,12 +189,7 @@ class Tokenizer(ABC):
         flat = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.uint32)
         return self._decode_flat(flat, offsets)
 
-    def save(
-        self,
-        path: str | Path,
-        *,
-        format: Literal["tokbench", "huggingface", "tiktoken"] | None = None,  # noqa: A002 - the word users know
-    ) -> None:
+    def save(self, path: str | Path, *, format: Format | None = None) -> None:  # noqa: A002 - the users' word
         """Write the tokenizer; the format follows from the path unless named.
 
         ``*.tokbench.json`` and directories: our format. ``tokenizer.json``: Hugging Face.
@@ -201,9 +199,19 @@ class Tokenizer(ABC):
         Raises:
             NotRepresentableError: when the format cannot express this tokenizer; nothing is left behind.
         """
-        from tokbench.formats import save
+        target = Path(path)
+        chosen = format or _format_of(target)
+        if not isinstance(self, BpeTokenizer):
+            message = f"{self.name}: a {self.kind} tokenizer of another library is read but not written"
+            raise NotRepresentableError(message)
+        if chosen == "huggingface":
+            from tokbench.interop.hf import export
 
-        save(self, path, format_name=format)
+            export(self, target)
+        elif chosen == "tiktoken":
+            tiktoken.write(self.model, target)
+        else:
+            tokbench_json.write(self.model, target, name=self.name, training=self.training)
 
     @staticmethod
     def load(
@@ -220,9 +228,16 @@ class Tokenizer(ABC):
         Raises:
             VocabError: naming the file and the entry that is wrong, or what to pass.
         """
-        from tokbench.formats import load
+        found = detect.read(path, pretokenizer=pretokenizer, special_tokens=special_tokens)
+        if isinstance(found, detect.Native):
+            return BpeTokenizer(found.model, name=found.name, training=found.training)
+        if found.library == "sentencepiece":
+            from tokbench.interop.sentencepiece import SentencePieceTokenizer
 
-        return load(path, pretokenizer=pretokenizer, special_tokens=special_tokens)
+            return SentencePieceTokenizer(found.path, name=found.name)
+        from tokbench.interop.hf import HuggingFaceTokenizer
+
+        return HuggingFaceTokenizer(found.path, name=found.name)
 
     @staticmethod
     def from_training(
@@ -280,7 +295,7 @@ class BpeTokenizer(Tokenizer):
         self.vocab = model.vocab
         self.lossless = model.lossless
         self.pretokenizer = model.pretokenizer
-        self.merges = model.merges if model.method == "merges" else None
+        self.merges = model.merges if model.method == "merges" and isinstance(model.merges, Merges) else None
         self.unk_id = model.vocab.unknown_id
         self._encoder: _rust.BpeEncoder = model.encoder()
 
@@ -320,7 +335,7 @@ class BpeTokenizer(Tokenizer):
     def _decode_flat(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[bytes]:
         flat, ends = self._encoder.decode_batch(np.ascontiguousarray(ids), offsets)
         data = flat.tobytes()
-        return [data[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        return [data[start:end] for start, end in pairwise(ends)]
 
     def decode(self, ids: ArrayLike) -> bytes:
         """Return the bytes of the ids."""
@@ -344,3 +359,9 @@ def _as_ids(ids: ArrayLike) -> NDArray[np.uint32]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _format_of(path: Path) -> Format:
+    if path.suffix == ".tiktoken":
+        return "tiktoken"
+    return "huggingface" if path.name == "tokenizer.json" else "tokbench"

@@ -76,7 +76,9 @@ def test_imports_point_downwards(module: str, room: str, path: Path) -> None:
         assert target in LAYER, f"{module} imports {name}, which belongs to no layer"
         mine, theirs = LAYER[room], LAYER[target]
         if mine == theirs == 1 and room in ORDER and target in ORDER:
-            assert not at_load or ORDER.index(target) < ORDER.index(room), f"{module} (layer 1) imports {name} to its right"
+            assert not at_load or ORDER.index(target) < ORDER.index(room), (
+                f"{module} (layer 1) imports {name} to its right"
+            )
         elif mine == theirs and mine > 1:
             assert (room, target) in SAME_LAYER, f"{module} imports its neighbour {name}"
         else:

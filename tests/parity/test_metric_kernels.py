@@ -6,7 +6,7 @@ import ast
 import inspect
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -203,3 +203,27 @@ def test_every_kernel_has_a_twin_and_a_case_here() -> None:
         assert callable(getattr(reference.metrics, name))
         assert f"kernels.{name}(" in here
         assert f"slow.{name}(" in here
+
+
+def test_without_a_cache_directory_a_kernel_is_compiled_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numba
+
+    compile_now = numba.njit
+
+    def refuse(*arguments: Any, cache: bool = False, **options: Any) -> Any:
+        if cache:
+            message = "cannot cache function: no locator available"
+            raise RuntimeError(message)
+        return compile_now(*arguments, **options)
+
+    monkeypatch.setattr(numba, "njit", refuse)
+
+    @kernels.kernel("int64(int64)")
+    def double(number: int) -> int:
+        return number * 2
+
+    with pytest.warns(RuntimeWarning, match=r"double .*NUMBA_CACHE_DIR"):
+        assert double(21) == 42
+    assert double(4) == 8

@@ -112,6 +112,19 @@ def test_each_batch_is_encoded_once_for_all_metrics() -> None:
     assert set(one.calls.values()) == {1}
 
 
+def test_fingerprints_are_hashed_once() -> None:
+    calls = []
+
+    class Slow(Chunks):
+        @property
+        def fingerprint(self) -> str:
+            calls.append(self.size)
+            return "f" * 32
+
+    evaluate([Slow(1), Slow(3)], CORPUS)
+    assert calls == [1, 3]
+
+
 def test_groups_pool_and_mean() -> None:
     frame = evaluate(TWO, CORPUS, metrics=["tokens", "bytes_per_token"]).filter(tokenizer="chunks3")
     counts = {language: n_tokens(language, 3) for language in PARALLEL}

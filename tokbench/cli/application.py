@@ -21,6 +21,9 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = 130
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from tokbench.build import describe_build
@@ -69,9 +72,11 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"error: {where}{error.strerror or error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        _say("interrupted; nothing was written")
-        sys.exit(130)
+    except SystemExit as leaving:
+        # Typer turns Ctrl-C into a silent status 130.
+        if leaving.code == INTERRUPTED:
+            _say("interrupted; nothing was written")
+        raise
 
 
 def _say(message: str) -> None:

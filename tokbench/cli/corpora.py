@@ -80,7 +80,7 @@ def check(
     opened = open_corpus(
         corpus, languages=parameters.split_names(languages), document=document, parallel=parallel or None
     )
-    sizes = opened.sizes()
+    sizes = {language: (opened.sizes[language], opened.n_bytes[language]) for language in opened.languages}
     facts = {
         "name": opened.name,
         "parallel": opened.parallel,

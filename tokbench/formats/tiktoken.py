@@ -1,7 +1,7 @@
 """tiktoken files: one token per line, base64 of its bytes and its rank, which is its id.
 
-The file holds neither the pre-tokenizer nor the special tokens. Both are known for the files that OpenAI, Meta
-and Alibaba have published (recognised by their SHA-256, never by their name alone) and must be given for
+The file holds neither the pre-tokenizer nor the special tokens. Both are known for the files that OpenAI,
+Meta and Alibaba have published (recognised by their SHA-256, never by their name) and must be given for
 others.
 """
 
@@ -137,7 +137,7 @@ def _decoded(field_bytes: bytes) -> bytes | None:
 
 
 def write(model: BpeModel, path: Path) -> None:
-    """Write the ordinary tokens by ascending id. Special tokens and the pre-tokenizer are not part of the format.
+    """Write the ordinary tokens by ascending id; the format has no special tokens and no pre-tokenizer.
 
     Raises:
         NotRepresentableError: when ranks that are ids would encode otherwise than this model; nothing is written.
@@ -151,9 +151,10 @@ def write(model: BpeModel, path: Path) -> None:
 
 
 def refuse_unless_ranked(model: BpeModel) -> None:
-    """Prove that tiktoken's rule (rank = id of the joined bytes, whole pretokens first) encodes as the model does.
+    """Prove that tiktoken's rule encodes as the model does.
 
-    Both sides come down to one merge per token, the last pair of the token's own encoding; they are the same
+    The rule: the rank of a pair is the id of the joined bytes; a pretoken that is a token is taken whole. Both
+    sides come down to one merge per token, the last pair of the token's own encoding; they are the same
     tokenizer if these merges are equal and in the same order.
 
     Raises:

@@ -30,7 +30,7 @@ def count_lines(data: bytes) -> int:
     r"""Count the pieces between line feeds; a final line feed opens no line, an empty document is one line.
 
     Example:
-        >>> [count_lines(data) for data in (b"", b"a", b"a\\n", b"a\\n\\nb")]
+        >>> [count_lines(data) for data in (b"", b"a", b"a\n", b"a\n\nb")]
         [1, 1, 1, 3]
     """
     pieces = data.split(b"\n")

@@ -10,7 +10,6 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -51,8 +50,9 @@ def render(frame: MetricFrame, *, per_group: bool = False, width: int = 100) -> 
 def print_frame(frame: MetricFrame, *, per_group: bool = False, console: Console | None = None) -> None:
     """Print the tables to the terminal, or to a file or pipe in 100 columns."""
     shown = console if console is not None else Console()
-    width = shown.width if shown.is_terminal else max(shown.width, 100)
-    shown.print(render(frame, per_group=per_group, width=width), width=width)
+    if console is None and not shown.is_terminal:
+        shown = Console(width=100)
+    shown.print(render(frame, per_group=per_group, width=shown.width))
 
 
 def _columns(frame: MetricFrame, width: int) -> Iterator[list[str]]:
@@ -91,11 +91,12 @@ def _totals(frame: MetricFrame, names: Sequence[str], width: int) -> Table:
     return table
 
 
-def _by_group(part: MetricFrame, names: Sequence[str]) -> Table:
-    """Return the groups of a frame of one metric."""
+def _by_group(part: MetricFrame, names: Sequence[str]) -> Group:
+    """Return the groups of a frame of one metric, under its name."""
     first = part.frame.row(0, named=True)
-    title = f"[bold]{escape(first['metric'])}[/bold] [dim]{escape(first['unit'])} {arrow(first['direction'])}[/dim]"
-    table = Table(box=None, pad_edge=False, padding=(0, PADDING, 0, 0), title=title, title_justify="left")
+    about = f" {first['unit']} {arrow(first['direction'])}".rstrip()
+    title = Text.assemble((first["metric"], "bold"), (about, "dim"))
+    table = Table(box=None, pad_edge=False, padding=(0, PADDING, 0, 0))
     table.add_column("group")
     for name in names:
         table.add_column(Text(name), justify="right", no_wrap=True)
@@ -104,7 +105,7 @@ def _by_group(part: MetricFrame, names: Sequence[str]) -> Table:
         aggregation = str(next(iter(rows.values()))["aggregation"])
         label = Text(group) if group in part.groups else Text(f"{group} ({aggregation})", style="italic")
         table.add_row(label, *_values(rows, names))
-    return table
+    return Group(title, table)
 
 
 def _rows(frame: MetricFrame, metric: str) -> dict[str, Row]:

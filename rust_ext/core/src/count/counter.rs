@@ -4,16 +4,17 @@
 //! only where the pre-tokenizer declares them harmless. The result is therefore the same for any number of
 //! threads, any block size and any order of the files.
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::documents::{Place, for_each_document};
 use super::merge::{join, merge};
-use super::parallel;
+use super::pool::Pool;
+use super::portions::portions;
 use super::read::{Block, BlockReader};
 use super::source::Source;
 use super::table::{INLINE, Run, Table, inline_key};
+use super::{lock, parallel};
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, PretokenCounts, Result};
 
@@ -50,14 +51,14 @@ impl Worker {
     }
 }
 
-/// Text waiting in the pipeline between scanner and table.
+/// Pretokens between scanner and table: so long has the slot's cache line to arrive.
 const LOOK_AHEAD: usize = 16;
 
 /// Counts the pretokens of one piece of text.
 fn count_text(pretokenizer: &Pretokenizer, table: &mut Table, text: &[u8], control: &Control) -> Result<()> {
     let mut at = 0;
     let mut waiting = [(0u128, 0u64); LOOK_AHEAD];
-    let mut n_waiting = 0;
+    let mut next = 0;
     pretokenizer.for_each_controlled(text, control, |pretoken| {
         let length = pretoken.len();
         if length > INLINE {
@@ -74,19 +75,18 @@ fn count_text(pretokenizer: &Pretokenizer, table: &mut Table, text: &[u8], contr
             };
             let hash = Table::hash(key);
             table.prefetch(hash);
-            waiting[n_waiting] = (key, hash);
-            n_waiting += 1;
-            if n_waiting == LOOK_AHEAD {
-                for (key, hash) in waiting {
-                    table.add_short(key, hash);
-                }
-                n_waiting = 0;
+            let (key, hash) = std::mem::replace(&mut waiting[next % LOOK_AHEAD], (key, hash));
+            next += 1;
+            if key != 0 {
+                table.add_short(key, hash);
             }
         }
         at += length;
     })?;
-    for &(key, hash) in &waiting[..n_waiting] {
-        table.add_short(key, hash);
+    for (key, hash) in waiting {
+        if key != 0 {
+            table.add_short(key, hash);
+        }
     }
     if at != text.len() {
         return Err(Error::Invariant {
@@ -105,10 +105,6 @@ fn count_text(pretokenizer: &Pretokenizer, table: &mut Table, text: &[u8], contr
     Ok(())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Counts one document or piece of one, after checking it where that is asked for.
 fn count_piece(
     pretokenizer: &Pretokenizer,
@@ -123,89 +119,6 @@ fn count_piece(
         }
     }
     count_text(pretokenizer, table, text, control)
-}
-
-/// Where something failed: file and block.
-type Position = (usize, u64);
-
-/// The files as the threads share them.
-struct Pool {
-    state: Mutex<PoolState>,
-    changed: Condvar,
-    n_sources: usize,
-}
-
-#[derive(Default)]
-struct PoolState {
-    next: usize,
-    idle: Vec<(usize, BlockReader)>,
-    busy: usize,
-    failure: Option<(Position, Error)>,
-}
-
-impl Pool {
-    fn new(n_sources: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            n_sources,
-        }
-    }
-
-    /// The file to read from next: one that is open and that nobody reads, else one to open (no reader yet).
-    /// Waits while all open files are being read and none is left to open.
-    fn take(&self) -> Option<(usize, Option<BlockReader>)> {
-        let mut state = lock(&self.state);
-        loop {
-            if state.failure.is_some() {
-                return None;
-            }
-            if let Some((number, reader)) = state.idle.pop() {
-                state.busy += 1;
-                return Some((number, Some(reader)));
-            }
-            if state.next < self.n_sources {
-                state.busy += 1;
-                state.next += 1;
-                return Some((state.next - 1, None));
-            }
-            if state.busy == 0 {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// Returns a file that has more to read.
-    fn give(&self, number: usize, reader: BlockReader) {
-        let mut state = lock(&self.state);
-        state.busy -= 1;
-        state.idle.push((number, reader));
-        drop(state);
-        self.changed.notify_one();
-    }
-
-    /// Lets go of a file that is read to its end or has failed.
-    fn close(&self) {
-        lock(&self.state).busy -= 1;
-        self.changed.notify_all();
-    }
-
-    fn fail(&self, position: Position, error: Error) {
-        let mut state = lock(&self.state);
-        if state
-            .failure
-            .as_ref()
-            .is_none_or(|(earlier, _)| position < *earlier)
-        {
-            state.failure = Some((position, error));
-        }
-    }
-
-    fn outcome(self) -> Result<()> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        state.failure.map_or(Ok(()), |(_, error)| Err(error))
-    }
 }
 
 impl Counter {
@@ -326,7 +239,7 @@ impl Counter {
             });
         }
         control.start("counting", data.len() as u64);
-        let portions = self.portions(data, offsets);
+        let portions = portions(&self.pretokenizer, self.options.block_size, data, offsets);
         let next = AtomicUsize::new(0);
         let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
         let (pretokenizer, options) = (&self.pretokenizer, &self.options);
@@ -364,45 +277,6 @@ impl Counter {
         })?;
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         failure.map_or(Ok(()), |(_, error)| Err(error))
-    }
-
-    /// Cuts documents into portions of about a block: many short documents, or a piece of a long one.
-    fn portions(&self, data: &[u8], offsets: &[u64]) -> Vec<Portion> {
-        let block = self.options.block_size.max(1);
-        let mut portions: Vec<Portion> = Vec::new();
-        for (document, pair) in offsets.windows(2).enumerate() {
-            let (start, end) = (pair[0] as usize, pair[1] as usize);
-            if end - start <= block {
-                match portions.last_mut() {
-                    Some(last) if last.is_whole && last.bytes.len() + (end - start) <= block => {
-                        last.bytes.end = end;
-                    }
-                    _ => portions.push(Portion {
-                        bytes: start..end,
-                        first: document,
-                        is_whole: true,
-                    }),
-                }
-                continue;
-            }
-            let mut from = start;
-            while from < end {
-                let text = &data[from..end];
-                let cut = if text.len() > block {
-                    self.pretokenizer.safe_split(text, block).filter(|&at| at > 0)
-                } else {
-                    None
-                };
-                let to = cut.map_or(end, |at| from + at);
-                portions.push(Portion {
-                    bytes: from..to,
-                    first: document,
-                    is_whole: false,
-                });
-                from = to;
-            }
-        }
-        portions
     }
 
     /// Ends counting.
@@ -473,38 +347,5 @@ impl Worker {
             let strict = options.strict_utf8.then_some(&error as &dyn Fn(u64) -> Error);
             count_piece(pretokenizer, table, text, strict, control)
         })
-    }
-}
-
-/// A stretch of a buffer of documents.
-struct Portion {
-    bytes: Range<usize>,
-    /// Its first document.
-    first: usize,
-    /// Whether it consists of whole documents; otherwise it is a piece of `first`.
-    is_whole: bool,
-}
-
-struct Piece {
-    bytes: Range<usize>,
-    document: usize,
-}
-
-impl Portion {
-    fn pieces<'a>(&'a self, offsets: &'a [u64]) -> impl Iterator<Item = Piece> + 'a {
-        let end = self.bytes.end as u64;
-        let whole = offsets[self.first..]
-            .windows(2)
-            .take_while(move |pair| self.is_whole && pair[1] <= end)
-            .enumerate()
-            .map(|(n, pair)| Piece {
-                bytes: pair[0] as usize..pair[1] as usize,
-                document: self.first + n,
-            });
-        let part = (!self.is_whole).then(|| Piece {
-            bytes: self.bytes.clone(),
-            document: self.first,
-        });
-        whole.chain(part)
     }
 }

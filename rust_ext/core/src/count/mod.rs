@@ -4,18 +4,23 @@
 //! spreads the blocks over threads, `table` counts, `merge` joins the threads' tables.
 
 mod add;
+pub mod batches;
 pub mod counter;
 pub mod documents;
 mod merge;
+mod pool;
+mod portions;
 pub mod read;
 mod slots;
 pub mod source;
 mod table;
 
 pub use add::add;
+pub use batches::{DocumentBatch, DocumentReader};
 pub use counter::{BLOCK, Counter, Options};
-pub use read::{DocumentBatch, DocumentReader};
 pub use source::{Boundary, Compression, Format, Source};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Result;
 
@@ -35,4 +40,9 @@ fn parallel(threads: usize, work: impl Fn() -> Result<()> + Sync) -> Result<()> 
         }
         outcome
     })
+}
+
+/// A lock whose data stay usable after a panic elsewhere, which is raised again where its thread is joined.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

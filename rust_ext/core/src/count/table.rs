@@ -86,19 +86,18 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// The hash of more than [`INLINE`] bytes: words of eight, the last of which may overlap the one before.
 fn hash_long(bytes: &[u8]) -> u64 {
-    let mut words = bytes.chunks_exact(8);
     let mut state = bytes.len() as u64;
-    for word in words.by_ref() {
-        state = fold(
-            state,
-            word.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
-        );
+    let mut rest = bytes;
+    while let Some((word, others)) = rest.split_first_chunk::<8>() {
+        state = fold(state, u64::from_le_bytes(*word));
+        rest = others;
     }
-    words
-        .remainder()
-        .iter()
-        .fold(state, |sum, &byte| fold(sum, u64::from(byte)))
+    match bytes.last_chunk::<8>() {
+        Some(word) if !rest.is_empty() => fold(state, u64::from_le_bytes(*word)),
+        _ => state,
+    }
 }
 
 /// Counts of pretokens; open addressing, linear probing, at most three quarters full.

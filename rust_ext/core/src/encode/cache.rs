@@ -12,10 +12,10 @@ pub const SHORT_BYTES: usize = 15;
 /// Longest pretoken of [`LongWords`], in bytes.
 pub const LONG_BYTES: usize = 128;
 
-const SETS_LOG2: u32 = 17;
+const SETS_LOG2: u32 = 18;
 const KEY_MASK: u128 = !(0xF0 << 120);
-const LONG_SLOTS: usize = 1 << 16;
-const LONG_ARENA: usize = 4 << 20;
+const LONG_SLOTS: usize = 1 << 18;
+const LONG_ARENA: usize = 16 << 20;
 
 /// The key of a short pretoken: its bytes, zero-filled, and its length in the top byte.
 #[inline]

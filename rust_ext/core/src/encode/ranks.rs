@@ -4,6 +4,9 @@
 //! without looking across the border between them, so the same steps happen on the token's bytes alone, and
 //! those end in one last pair. A vocabulary's merge list is therefore the last pair of each token's own
 //! encoding; a token whose bytes do not end in one symbol has none.
+//!
+//! Published vocabularies that were extended later (Llama 3, Qwen) have tokens whose parts rank above them: their
+//! list uses tokens that only a later merge makes, and the order is not one that training could have found.
 
 use super::pairs::NONE;
 use super::vocabulary::Vocabulary;

@@ -1,0 +1,73 @@
+//! Whole documents in batches: the way into everything but counting.
+
+use std::sync::Arc;
+
+use super::documents::for_each_document;
+use super::read::BlockReader;
+use super::source::{Boundary, Format, Source};
+use crate::{Control, Error, Result};
+
+/// Reads whole files of documents into batches: the path of everything but counting.
+pub struct DocumentReader {
+    blocks: BlockReader,
+    spare: Vec<u8>,
+    documents: u64,
+}
+
+/// Documents back to back: document `i` is `data[offsets[i]..offsets[i + 1]]`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct DocumentBatch {
+    /// The bytes of all documents.
+    pub data: Vec<u8>,
+    /// One more than there are documents, from 0.
+    pub offsets: Vec<i64>,
+}
+
+impl DocumentReader {
+    /// Opens a file whose documents are handed out in batches of about `batch_size` bytes.
+    ///
+    /// # Errors
+    /// As [`BlockReader::open`].
+    pub fn open(source: Source, batch_size: usize) -> Result<Self> {
+        Ok(Self {
+            blocks: BlockReader::open(Arc::new(source), batch_size)?,
+            spare: Vec::new(),
+            documents: 0,
+        })
+    }
+
+    /// The next documents, or `None` after the last. A file read whole is one document even if it is empty.
+    ///
+    /// # Errors
+    /// As [`BlockReader::next`]; [`Error::Record`] for a malformed record.
+    pub fn next_batch(&mut self, control: &Control) -> Result<Option<DocumentBatch>> {
+        let source = Arc::clone(&self.blocks.source);
+        loop {
+            let spare = std::mem::take(&mut self.spare);
+            let Some(block) = self.blocks.next(None, spare, control)? else {
+                let empty_file =
+                    self.documents == 0 && source.format == Format::Text && source.boundary == Boundary::File;
+                self.documents += u64::from(empty_file);
+                return Ok(empty_file.then(|| DocumentBatch {
+                    data: Vec::new(),
+                    offsets: vec![0, 0],
+                }));
+            };
+            let mut batch = DocumentBatch {
+                data: Vec::with_capacity(block.len()),
+                offsets: vec![0],
+            };
+            for_each_document(&block, &source, |document, _| {
+                batch.data.extend_from_slice(document);
+                #[expect(clippy::cast_possible_wrap, reason = "no buffer is longer than 2^63 bytes")]
+                batch.offsets.push(batch.data.len() as i64);
+                Ok::<(), Error>(())
+            })?;
+            self.spare = block.recycle();
+            self.documents += batch.offsets.len() as u64 - 1;
+            if batch.offsets.len() > 1 {
+                return Ok(Some(batch));
+            }
+        }
+    }
+}

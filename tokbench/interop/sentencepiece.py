@@ -1,0 +1,132 @@
+"""SentencePiece ``.model`` files behind our interface."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tokbench.encoding import flatten
+from tokbench.errors import NotEncodableError, ParameterError, PluginError, UnknownTokenError, VocabError
+from tokbench.tokenizer import Tokenizer
+from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """A tokenizer that the ``sentencepiece`` package encodes. Text must be UTF-8.
+
+    Raises:
+        VocabError: when the package cannot read the file.
+        PluginError: when the package is missing.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        try:
+            import sentencepiece
+        except ImportError as error:
+            message = "SentencePiece models need the package sentencepiece: pip install sentencepiece"
+            raise PluginError(message) from error
+        self._data = path.read_bytes()
+        try:
+            self._processor: Any = sentencepiece.SentencePieceProcessor(model_proto=self._data)
+            n_pieces = self._processor.get_piece_size()
+        except (RuntimeError, OSError) as error:
+            message = f"{path}: the sentencepiece package cannot read it: {error}"
+            raise VocabError(message) from error
+        processor = self._processor
+        self.name = name
+        self.kind = "sentencepiece"
+        self.lossless = False
+        special: dict[str, int] = {}
+        pieces: dict[int, bytes] = {}
+        self._bytes: dict[int, bytes] = {}
+        for piece_id in range(n_pieces):
+            piece = processor.id_to_piece(piece_id)
+            if processor.is_control(piece_id) or processor.is_unknown(piece_id):
+                special[piece] = piece_id
+                continue
+            pieces[piece_id] = piece.encode()
+            if processor.is_byte(piece_id):
+                self._bytes[piece_id] = bytes([int(piece[3:5], 16)])
+            else:
+                self._bytes[piece_id] = piece.replace("▁", " ").encode()
+        self.vocab = Vocab(pieces, special=special, partial=True)
+        self.unk_id = processor.unk_id() if processor.unk_id() >= 0 else None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self._data).hexdigest()
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return the bytes of text that a token stands for, with a space for ``▁``."""
+        return self._bytes[token_id] if token_id in self._bytes else self.vocab.token_bytes(token_id)
+
+    def token_arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return `token_bytes` of all ids back to back, and ``n_ids + 1`` positions."""
+        return flatten([self.token_bytes(i) for i in range(self.vocab.n_ids)])
+
+    def _encode_flat(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        allowed: bool | list[int],  # noqa: FBT001 - as the native encoder
+        threads: int,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        _refuse_allowed(allowed)
+        flat = data.tobytes()
+        rows: list[NDArray[np.uint32]] = []
+        n = len(offsets) - 1
+        for start in range(0, n, 256):
+            end = min(start + 256, n)
+            texts = [_strict(flat[offsets[i] : offsets[i + 1]], i) for i in range(start, end)]
+            encoded = self._processor.encode(texts, out_type=int, num_threads=threads)
+            rows.extend(np.array(row, dtype=np.uint32) for row in encoded)
+            if progress is not None:
+                progress("encoding", int(offsets[end]), len(flat))
+        ends = np.zeros(n + 1, dtype=np.int64)
+        np.cumsum([len(row) for row in rows], out=ends[1:])
+        return (np.concatenate(rows) if rows else np.zeros(0, dtype=np.uint32)), ends
+
+    def _encode_spans(
+        self,
+        data: bytes,
+        allowed: bool | list[int],  # noqa: FBT001 - as the native encoder
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        from tokbench.interop.hf import character_spans_to_bytes
+
+        _refuse_allowed(allowed)
+        text = _strict(data, 0)
+        pieces = self._processor.encode(text, out_type="immutable_proto").pieces
+        ids = np.array([piece.id for piece in pieces], dtype=np.uint32)
+        return ids, character_spans_to_bytes(text, [(piece.begin, piece.end) for piece in pieces])
+
+    def _decode_flat(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[bytes]:
+        if len(ids) and int(ids.max()) >= self.vocab.n_ids:
+            message = f"no token with id {int(ids.max())} in this vocabulary of {len(self.vocab)} tokens"
+            raise UnknownTokenError(message)
+        rows = [ids[a:b].tolist() for a, b in pairwise(offsets)]
+        return [self._processor.decode(row).encode() for row in rows]
+
+
+def _refuse_allowed(allowed: bool | list[int]) -> None:  # noqa: FBT001 - as the native encoder
+    if allowed:
+        message = "allowed_special: SentencePiece never makes control tokens from text"
+        raise ParameterError(message)
+
+
+def _strict(data: bytes, index: int) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        message = f"document {index}, byte {error.start}: not valid UTF-8, which this tokenizer needs"
+        raise NotEncodableError(message) from None
