@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from tokbench.corpora.card import Card, card, names
 from tokbench.corpus import Corpus
-
 from tokbench.errors import CorpusError
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ decorate it with `tokbench.plugin.register`.
 """
 
 from tokbench.metrics import fairness, information, length, vocabulary, words
-
 from tokbench.plugin import describe, names, parameters
 
 __all__ = ["describe", "fairness", "information", "length", "names", "parameters", "vocabulary", "words"]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from tokbench.metrics import kernels
 
 from tokbench import _rust
 from tokbench.errors import MetricError
 from tokbench.measurement import EncodedBatch, Statistic, TextBatch
+from tokbench.metrics import kernels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

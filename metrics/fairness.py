@@ -12,7 +12,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-from tokbench.metrics.length import TokenCount, TokensPerByte, TokensPerCharacter, TokensPerDocument
 
 from tokbench.errors import MetricError
 from tokbench.frame import ALL, MACRO
@@ -28,6 +27,7 @@ from tokbench.measurement import (
     defined,
     ratio,
 )
+from tokbench.metrics.length import TokenCount, TokensPerByte, TokensPerCharacter, TokensPerDocument
 from tokbench.plugin import register
 
 if TYPE_CHECKING:

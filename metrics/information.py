@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from tokbench.metrics.counting import Types
-from tokbench.metrics.length import NO_TOKENS
-from tokbench.metrics.vocabulary import observed_types
 
 from tokbench.errors import MetricError
 from tokbench.measurement import About, CorpusMetric, Statistic, Stats, Undefined, Value
+from tokbench.metrics.counting import Types
+from tokbench.metrics.length import NO_TOKENS
+from tokbench.metrics.vocabulary import observed_types
 from tokbench.plugin import register
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens
-
 from tokbench.errors import MetricError
 from tokbench.frame import ALL
 from tokbench.measurement import (
@@ -26,6 +24,7 @@ from tokbench.measurement import (
     Value,
     ratio,
 )
+from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens
 from tokbench.plugin import register
 
 if TYPE_CHECKING:

@@ -10,8 +10,6 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from tokbench.metrics.counting import Tokens, Types, Unknowns
-from tokbench.metrics.length import NO_TOKENS
 
 from tokbench.errors import MetricError
 from tokbench.frame import ALL
@@ -30,6 +28,8 @@ from tokbench.measurement import (
     defined,
     ratio,
 )
+from tokbench.metrics.counting import Tokens, Types, Unknowns
+from tokbench.metrics.length import NO_TOKENS
 from tokbench.plugin import register
 
 if TYPE_CHECKING:

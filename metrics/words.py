@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from tokbench.metrics.counting import Tokens, WholeWords, Words, check_word_definition
-
 from tokbench.measurement import About, CorpusMetric, Setting, Statistic, Stats, Undefined, Value, ratio
+from tokbench.metrics.counting import Tokens, WholeWords, Words, check_word_definition
 from tokbench.plugin import register
 
 NO_WORDS = "no words"

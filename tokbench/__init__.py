@@ -19,17 +19,17 @@ if _rust.__version__ != __version__:
     )
     raise ImportError(message)
 
-from tokbench import corpora, metrics  # noqa: E402 - after the version check
-from tokbench.corpus import Corpus, Document  # noqa: E402 - as above
-from tokbench.counts import PretokenCounts, count  # noqa: E402 - as above
-from tokbench.encoding import Encoding  # noqa: E402 - as above
-from tokbench.evaluate import evaluate  # noqa: E402 - as above
-from tokbench.frame import MetricFrame  # noqa: E402 - as above
-from tokbench.merges import Merges  # noqa: E402 - as above
-from tokbench.pretokenize import Pretokenizer  # noqa: E402 - as above
-from tokbench.tokenizer import Tokenizer  # noqa: E402 - as above
-from tokbench.train import train  # noqa: E402 - as above
-from tokbench.vocab import Vocab  # noqa: E402 - as above
+from tokbench import corpora, metrics
+from tokbench.corpus import Corpus, Document
+from tokbench.counts import PretokenCounts, count
+from tokbench.encoding import Encoding
+from tokbench.evaluate import evaluate
+from tokbench.frame import MetricFrame
+from tokbench.merges import Merges
+from tokbench.pretokenize import Pretokenizer
+from tokbench.tokenizer import Tokenizer
+from tokbench.train import train
+from tokbench.vocab import Vocab
 
 load = Tokenizer.load
 

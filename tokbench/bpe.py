@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -186,7 +187,7 @@ class BpeModel:
             ],
         )
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides an encoding, in hexadecimal."""
         digest = hashlib.sha256()

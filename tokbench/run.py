@@ -107,8 +107,9 @@ def write_run(
             "build": build_facts(),
         }
         if training is not None:
-            training.log.write_parquet(folder / "training.parquet")
-            facts["training"] = training.settings.as_dict()
+            facts["training"] = dict(training.settings)
+            if training.log is not None:
+                training.log.write_parquet(folder / "training.parquet")
         (folder / "run.json").write_text(
             json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )

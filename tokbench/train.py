@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from tokbench import _rust
+from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.merges import Merges
 from tokbench.objectives.protocol import Merge, Objective
@@ -96,7 +97,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Training:
+class Outcome:
     """The outcome of a run.
 
     `log` has one row per step: step, left, right, result, token (bytes), count (of the pair when it was chosen)
@@ -241,9 +242,13 @@ def train(
         objective="plain" if objective is None else repr(objective),
         allow_smaller=allow_smaller,
     )
-    training = run(counts.native, settings, objective=objective, progress=progress)
+    outcome = run(counts.native, settings, objective=objective, progress=progress)
     return Tokenizer.from_training(
-        training.vocab, training.merges, pretokenizer=counts.pretokenizer, training=training
+        outcome.vocab,
+        outcome.merges,
+        pretokenizer=counts.pretokenizer,
+        unit=unit,
+        training=Training(settings.as_dict(), outcome.log),
     )
 
 
@@ -253,7 +258,7 @@ def run(
     *,
     objective: Objective | None = None,
     progress: Progress | None = None,
-) -> Training:
+) -> Outcome:
     """Carry a training run out; `train` wraps its result into a tokenizer.
 
     Raises:
@@ -282,7 +287,7 @@ def run(
             **{f"tokens_{group}": lengths[:, index] for index, group in enumerate(counts.groups)},
         }
     )
-    return Training(vocab, Merges(left, right, result), log, settings)
+    return Outcome(vocab, Merges(left, right, result), log, settings)
 
 
 def start(

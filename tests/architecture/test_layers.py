@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "counts", "merges", "vocab", "encoding", "bpe", "tokenizer", "formats",
+    "reading", "corpus", "pretokenize", "counts", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer",
     "frame", "measurement", "plugin",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""

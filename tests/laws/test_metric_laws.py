@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tokbench import plugin
+from tokbench.measurement import EncodedBatch, Statistic, TextBatch, merge
 from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens, Types, Unknowns, WholeWords, Words
 from tokbench.metrics.fairness import Parity, gini
 from tokbench.metrics.information import RenyiEfficiency, renyi_bits
 from tokbench.metrics.length import NormalizedSequenceLength
-
-from tokbench import plugin
-from tokbench.measurement import EncodedBatch, Statistic, TextBatch, merge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from tokbench import _rust, reference
 from tokbench.metrics import kernels
 from tokbench.metrics.fairness import gini
 from tokbench.metrics.information import renyi_bits
-
-from tokbench import _rust, reference
 from tokbench.reference import metrics as slow
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Training equals Hugging Face's `BpeTrainer`, merge by merge and id by id."""
+"""Outcome equals Hugging Face's `BpeTrainer`, merge by merge and id by id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from tokbench import _rust
 from tokbench.objectives.plain import Plain
 from tokbench.reference.bpe import printable
-from tokbench.train import Settings, Training, run
+from tokbench.train import Outcome, Settings, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,7 +80,7 @@ def theirs(
     return [(left, right) for left, right in model["merges"]], model["vocab"]
 
 
-def spelled(training: Training, *, unit: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
+def spelled(training: Outcome, *, unit: str) -> tuple[list[tuple[str, str]], dict[str, int]]:
     """Our result in Hugging Face's terms."""
     show = printable if unit == "byte" else bytes.decode
     vocab = training.vocab
@@ -98,7 +98,7 @@ def check(
     *,
     vocab_size: int,
     unit: str = "byte",
-) -> Training:
+) -> Outcome:
     wanted = Settings(vocab_size=vocab_size, pretokenizer="none", unit=unit, allow_smaller=True, **ours)
     training = run(table(counted(documents, pre, unit=unit)), wanted)
     merges, vocab = theirs(documents, pre, vocab_size=vocab_size, **hugging_face)

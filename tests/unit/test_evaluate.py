@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from rich.console import Console
-from tokbench.metrics.counting import Tokens
 
 from tokbench.errors import MetricError
 from tokbench.evaluate import DEFAULT_METRICS, evaluate
 from tokbench.measurement import CorpusMetric, Statistic, Stats, Value
+from tokbench.metrics.counting import Tokens
 from tokbench.plugin import describe
 from tokbench.report.table import print_frame
 

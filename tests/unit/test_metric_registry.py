@@ -9,12 +9,12 @@ from importlib.metadata import EntryPoint
 from typing import ClassVar
 
 import pytest
-from tokbench.metrics.information import RenyiEfficiency
-from tokbench.metrics.words import Fertility
 
 from tokbench import plugin
 from tokbench.errors import MetricError, PluginError
 from tokbench.measurement import About, MeasuredTokenizer, Value, VocabMetric
+from tokbench.metrics.information import RenyiEfficiency
+from tokbench.metrics.words import Fertility
 
 ABOUT = About(
     name="constant",

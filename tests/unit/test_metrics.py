@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tokbench.metrics.fairness import gini
-from tokbench.metrics.information import renyi_bits
 
 from tokbench.errors import MetricError
 from tokbench.evaluate import evaluate
+from tokbench.metrics.fairness import gini
+from tokbench.metrics.information import renyi_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def train(
         for word in words:
             total = sum(word.counts.values())
             for symbols in word.runs:
-                for pair in zip(symbols, symbols[1:], strict=False):
+                for pair in pairwise(symbols):
                     pairs[pair] += total
         allowed = {
             pair: count
