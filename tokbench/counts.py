@@ -185,7 +185,9 @@ class PretokenCounts:
             native = _from_frame(frame, groups)
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
-        weights = Weights(*json.loads(metadata["tokbench_weights"])) if "tokbench_weights" in metadata else None
+        weights = (
+            Weights(*json.loads(metadata["tokbench_weights"])) if "tokbench_weights" in metadata else None
+        )
         return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"), weights)
 
     def filter(self, *, min_count: int) -> tuple[PretokenCounts, Dropped]:

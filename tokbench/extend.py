@@ -78,8 +78,13 @@ def extend(
         protect: text whose encoding must not change.
         first_id: the id of the first new token; by default the one behind the highest that exists, special
             tokens and holes included. Give it where ids behind the known ones are reserved.
-        tie_break: as for `train`, as are `min_frequency`, `max_token_length`, `objective`,
-            `min_pretoken_count`, `weights` and `alpha`.
+        tie_break: as for `train`.
+        min_frequency: as for `train`.
+        max_token_length: as for `train`; for new tokens only.
+        objective: as for `train`.
+        min_pretoken_count: as for `train`.
+        weights: as for `train`.
+        alpha: as for `train`.
         allow_smaller: accept fewer new tokens when the pairs run out.
         threads: for encoding; the result does not depend on it.
         progress: called with phase, done and total about twenty times a second.
@@ -88,6 +93,7 @@ def extend(
         ParameterError: for a base that is no byte-level BPE tokenizer of ours, `add` below 1, a `first_id` that
             is taken, or counts of another pre-tokenizer.
         ExhaustedError: when the text does not hold enough pairs; it says how many tokens were possible.
+        NotEncodableError: when the text holds a byte for which the base has no token.
         VocabError: when what `freeze` or `protect` promises does not hold for this base, naming a pretoken.
 
     Example:
@@ -157,9 +163,7 @@ def extend(
     report["tokens_after"] = _total(plain, after)
     if freeze:
         _check_frozen(counts, begin.segments, after, _Parts.of(grown, first, len(outcome.merges)))
-    result = BpeTokenizer(
-        grown, name=base.name, training=Training(settings.as_dict() | report, outcome.log)
-    )
+    result = BpeTokenizer(grown, name=base.name, training=Training(settings.as_dict() | report, outcome.log))
     if protect is not None and held is not None:
         _check_protected(base, result, protect, held, n_threads)
     return result
@@ -167,9 +171,9 @@ def extend(
 
 def _byte_level(base: Tokenizer) -> BpeModel:
     model = model_of(base, what="base")
-    if model.unit != "byte" or any(bytes([byte]) not in model.vocab for byte in range(256)):
+    if model.unit != "byte":
         message = (
-            f"base: {base.name} does not merge all 256 bytes (unit {model.unit!r}); only a byte-level BPE "
+            f"base: {base.name} merges characters, not bytes; only a byte-level BPE "
             f"tokenizer can be extended; train(start=) goes on from one that was trained here"
         )
         raise ParameterError(message)
@@ -238,7 +242,7 @@ def _joined(one: Segments | None, other: Segments | None) -> Segments | None:
 
 
 def _whole(model: BpeModel, held: PretokenCounts | None) -> list[bytes]:
-    """The pretokens that must not become tokens: a base that looks pretokens up whole would find them."""
+    """Return the pretokens that must not become tokens, because the base looks pretokens up whole."""
     if held is None or not model.whole_words:
         return []
     return held.to_frame()["pretoken"].unique(maintain_order=True).to_list()

@@ -211,7 +211,7 @@ def _spelled(vocab: Vocab) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArra
 
 
 def _lenders(model: BpeModel) -> list[int]:
-    """Special tokens whose spelling a merge may take over: the engine's own rule for a first training."""
+    """Return the special tokens whose spelling a merge may take over, by the engine's rule for a first training."""
     printable = model.unit == "character"
     return [
         token_id

@@ -29,13 +29,14 @@ def sweep(
     source: PretokenCounts | Corpus,
     *,
     vocab_sizes: Sequence[int],
-    **parameters: Any,  # noqa: ANN401 - those of `train`, which checks them
+    **parameters: Any,
 ) -> dict[int, BpeTokenizer]:
     """Train once, at the largest size, and return a tokenizer of every size, each as `train` makes it alone.
 
     Args:
-        source: as for `train`, as are all further parameters.
+        source: as for `train`.
         vocab_sizes: numbers of ids, in any order.
+        **parameters: as for `train`.
 
     Raises:
         ParameterError, ExhaustedError: as `train`.
@@ -91,7 +92,9 @@ def cut(tokenizer: BpeTokenizer, *, vocab_size: int) -> BpeTokenizer:
 
 
 def _first_new(vocab: Vocab, result: np.ndarray[tuple[int], np.dtype[np.int64]], n_earlier: int) -> int:
-    """The id that the run's first new token got: all that were there before it are lower."""
+    """Return the id that the run's first new token got: all that were there before it are lower."""
     made = set(result[n_earlier:].tolist())
     earlier = {*result[:n_earlier].tolist(), *vocab.special.values(), *(vocab.byte_fallback or ())}
-    return max((token_id for token_id in vocab if token_id in earlier or token_id not in made), default=-1) + 1
+    return (
+        max((token_id for token_id in vocab if token_id in earlier or token_id not in made), default=-1) + 1
+    )

@@ -18,7 +18,8 @@ from tokbench import _rust
 from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.merges import Merges
-from tokbench.objectives.protocol import Merge, Objective
+from tokbench.objectives.protocol import Objective
+from tokbench.objectives.state import EngineState
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
@@ -123,41 +124,6 @@ class Outcome:
     merges: Merges
     log: pl.DataFrame
     settings: Settings
-
-
-class EngineState:
-    """The engine as an objective sees it (the `State` protocol)."""
-
-    def __init__(self, engine: _rust.Engine) -> None:
-        self._engine = engine
-        self._spelled: list[bytes] = []
-        self.groups: Sequence[int] = range(engine.n_groups)
-
-    @property
-    def n_ids(self) -> int:
-        """Number of ids so far."""
-        return self._engine.n_ids
-
-    def best(self, group: int | None = None) -> Merge | None:
-        """Return the most frequent pair; None when no pair reaches the minimum frequency."""
-        found = self._engine.best(group)
-        return None if found is None else Merge(*found)
-
-    def count(self, left: int, right: int, group: int | None = None) -> int:
-        """Return how often `left` stands directly before `right`."""
-        return self._engine.count(left, right, group)
-
-    def token_count(self, token_id: int) -> int:
-        """Return how often a token occurs."""
-        return self._engine.token_count(token_id)
-
-    def length(self, group: int) -> int:
-        """Return how many tokens a group's text has."""
-        return self._engine.length(group)
-
-    def token_bytes(self, token_id: int) -> bytes:
-        """Return what a token spells."""
-        return self._engine.token_bytes(token_id)
 
 
 def train(
@@ -334,7 +300,7 @@ def _refuse_with_start(**given: bool) -> None:
 
 
 def _made(vocab: Vocab, begin: Start) -> dict[int, bytes]:
-    """The ordinary tokens that the base does not have."""
+    """Return the ordinary tokens that the base does not have."""
     return {i: token for i, token in vocab.tokens.items() if i not in begin.model.vocab.tokens}
 
 
@@ -367,7 +333,9 @@ def run(
             progress=progress,
         )
         if settings.vocab_size < begin.first_id:
-            message = f"vocab_size: must be at least {begin.first_id}, what is there; got {settings.vocab_size}"
+            message = (
+                f"vocab_size: must be at least {begin.first_id}, what is there; got {settings.vocab_size}"
+            )
             raise ParameterError(message)
     if objective is None:
         left, right, result, count, lengths = engine.run_plain(
@@ -462,7 +430,7 @@ def _drive(
 
 
 def _ordinary(engine: _rust.Engine) -> Vocab:
-    """The tokens that encoding can produce."""
+    """Return the tokens that encoding can produce."""
     arena, ends, ordinary = engine.tokens()
     data = arena.tobytes()
     starts = [0, *ends.tolist()]

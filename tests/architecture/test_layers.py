@@ -23,7 +23,14 @@ LAYER = {
     "run": 4, "cli": 4, "report": 4,
 }  # fmt: skip
 SAME_LAYER = {
-    ("train", "objectives"), ("extend", "train"), ("sweep", "train"), ("evaluate", "plugin"), ("cli", "report"), ("cli", "run")}
+    ("train", "objectives"),
+    ("extend", "train"),
+    ("extend", "objectives"),
+    ("sweep", "train"),
+    ("evaluate", "plugin"),
+    ("cli", "report"),
+    ("cli", "run"),
+}
 FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
 
 

@@ -45,7 +45,9 @@ def extend(
     protect: Annotated[
         list[str] | None,
         typer.Option(
-            "--protect", metavar="SPEC", help="Text (as --corpus) that must keep its ids; checked; repeatable."
+            "--protect",
+            metavar="SPEC",
+            help="Text (as --corpus) that must keep its ids; checked; repeatable.",
         ),
     ] = None,
     first_id: Annotated[
@@ -129,7 +131,9 @@ def extend(
     if as_json:
         print_json(facts)
     else:
-        note(f"new ids {settings['first_id']} … {settings['last_id']}, {tokenizer.vocab_size:,} tokens in {out}")
+        note(
+            f"new ids {settings['first_id']} … {settings['last_id']}, {tokenizer.vocab_size:,} tokens in {out}"
+        )
         note(f"tokens of the corpus before: {settings['tokens_before']}, after: {settings['tokens_after']}")
         if "cut_off" in settings:
             note(f"cut off below {min_pretoken_count} occurrences: {settings['cut_off']}")

@@ -65,7 +65,9 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", metavar="BASE", help="Trained tokenizer to go on from, up to --vocab-size; keeps its ids."
+            "--start",
+            metavar="BASE",
+            help="Trained tokenizer to go on from, up to --vocab-size; keeps its ids.",
         ),
     ] = None,
     weight: parameters.Weight = None,

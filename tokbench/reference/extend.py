@@ -6,6 +6,7 @@ Words are lists of ids. Every step counts every pair from scratch and rewrites e
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def encoded(symbols: Sequence[int], rows: Sequence[Row]) -> list[int]:
     """
     word = list(symbols)
     while True:
-        pairs = list(zip(word, word[1:], strict=False))
+        pairs = list(pairwise(word))
         step = next((row for row in rows if row[:2] in pairs), None)
         if step is None:
             return word
@@ -77,20 +78,26 @@ def extend(
     spelled = dict(tokens)
     ids = {token: token_id for token_id, token in spelled.items()}
     state = [(list(word), count) for word, count in words]
-    held = {pair for word in protected for pair in zip(word, word[1:], strict=False)}
+    held = {pair for word in protected for pair in pairwise(word)}
     steps: list[tuple[int, int, int, int]] = []
     next_id = first_id
     while next_id < first_id + add:
         pairs: Counter[tuple[int, int]] = Counter()
         for word, count in state:
-            for pair in zip(word, word[1:], strict=False):
+            for pair in pairwise(word):
                 pairs[pair] += count
 
         def may(pair: tuple[int, int], count: int) -> bool:
             token = spelled[pair[0]] + spelled[pair[1]]
             fits = max_token_length is None or len(token) <= max_token_length
             is_new = not (freeze and token in ids)
-            return fits and is_new and count >= max(1, min_frequency) and pair not in held and token not in vetoed
+            return (
+                fits
+                and is_new
+                and count >= max(1, min_frequency)
+                and pair not in held
+                and token not in vetoed
+            )
 
         allowed = [(-count, pair) for pair, count in pairs.items() if may(pair, count)]
         if not allowed:
