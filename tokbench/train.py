@@ -1,8 +1,10 @@
 """`train`: pretoken counts (or a corpus) → a BPE tokenizer, exactly and reproducibly.
 
-The same counts and settings give the same merges for any number of threads and any order of the input. With the
-defaults they are those of Hugging Face's `BpeTrainer` with the 256-byte initial alphabet. A smaller run is a
-prefix of a larger one (see `sweep`), and training to n and on to N (``start=``) is training to N.
+        outcome.vocab,
+        outcome.merges,
+        pretokenizer=counts.pretokenizer,
+        unit="character" if unit == "character" else "byte",
+        training=training,
 """
 
 from __future__ import annotations
@@ -115,9 +117,9 @@ class Settings:
 class Outcome:
     """The outcome of a run.
 
-    `log` has one row per step: step, left, right, result, token (bytes), count (of the pair when it was chosen)
-    and for every group a column ``tokens_<group>``, the number of tokens of the group's text after the step. So
-    the compression at every smaller vocabulary size is in it.
+    `log` has one row per step: step, left, right, result, token (bytes), count (of the pair when it was
+    chosen) and for every group a column ``tokens_<group>``, the number of tokens of the group's text after the
+    step. So the compression at every smaller vocabulary size is in it.
     """
 
     vocab: Vocab
@@ -126,6 +128,47 @@ class Outcome:
     settings: Settings
 
 
+<<<<<<< HEAD
+=======
+class EngineState:
+    """The engine as an objective sees it (the `State` protocol)."""
+
+    def __init__(self, engine: _rust.Engine) -> None:
+        self._engine = engine
+        self.groups: Sequence[int] = range(engine.n_groups)
+
+    @property
+    def n_ids(self) -> int:
+        """Number of ids so far."""
+        return self._engine.n_ids
+
+    def best(self, group: int | None = None) -> Merge | None:
+        """Return the most frequent pair; None when no pair reaches the minimum frequency."""
+        found = self._engine.best(group)
+        return None if found is None else Merge(*found)
+
+    def count(self, left: int, right: int, group: int | None = None) -> int:
+        """Return how often `left` stands directly before `right`."""
+        return self._engine.count(left, right, group)
+
+    def token_count(self, token_id: int) -> int:
+        """Return how often a token occurs."""
+        return self._engine.token_count(token_id)
+
+    def length(self, group: int) -> int:
+        """Return how many tokens a group's text has."""
+        return self._engine.length(group)
+
+    def lengths(self) -> NDArray[np.uint64]:
+        """Return how many tokens each group's text has, by group number."""
+        return self._engine.lengths()
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """Return what a token spells."""
+        return self._engine.token_bytes(token_id)
+
+
+>>>>>>> main
 def train(
     source: PretokenCounts | Corpus,
     *,
@@ -162,10 +205,10 @@ def train(
         special_tokens: texts that take the first ids. One that spells a token which training makes (only
             printable ASCII in bytes) lends its id to it, as in Hugging Face.
         min_frequency: stop at the first pair that occurs less often; 0 and 1 are the same.
-        max_token_length: no token of more bytes (characters with ``unit="character"``) is made. Hugging Face's
-            ``max_token_length=L`` is ``max(2, L - 1)`` here.
-        initial_alphabet: "bytes" (all 256, the default), "seen" (those that occur; the default for characters),
-            or symbols that are added to those that occur.
+        max_token_length: no token of more bytes (characters with ``unit="character"``) is made. Hugging
+            Face's ``max_token_length=L`` is ``max(2, L - 1)`` here.
+        initial_alphabet: "bytes" (all 256, the default), "seen" (those that occur; the default for
+            characters), or symbols that are added to those that occur.
         limit_alphabet: keep only so many symbols, the most frequent (of equals the first in alphabet order).
             The others vanish from the words and their neighbours become adjacent, as in Hugging Face, unless
             there is a fallback or unknown token.
@@ -175,7 +218,8 @@ def train(
         unknown: write them as this special token, which is put first if it is not among `special_tokens`.
         alphabet_order: the order of the bytes' ids: "gpt2" (as Hugging Face) or "byte" (as rustbpe, bpeasy).
         tie_break: among equally frequent pairs take the smallest ids ("ids", as Hugging Face), the largest
-            strings ("lexmax", compared in GPT-2's printable alphabet) or the smallest byte strings ("lexmin").
+            strings ("lexmax", compared in GPT-2's printable alphabet) or the smallest byte strings
+            ("lexmin").
         objective: a variant's choice of the next merge; plain BPE unless given.
         allow_smaller: accept a smaller vocabulary when the pairs run out.
         min_pretoken_count: leave out pretokens that occur less often over all groups, before weighting; what
@@ -267,7 +311,15 @@ def train(
             replace(grown, pretokenizer=counts.pretokenizer), name="trained", training=training
         )
     return Tokenizer.from_training(
+<<<<<<< HEAD
         outcome.vocab, outcome.merges, pretokenizer=counts.pretokenizer, unit=unit, training=training
+=======
+        outcome.vocab,
+        outcome.merges,
+        pretokenizer=counts.pretokenizer,
+        unit="character" if unit == "character" else "byte",
+        training=Training(settings.as_dict(), outcome.log),
+>>>>>>> main
     )
 
 
@@ -414,8 +466,8 @@ def _drive(
             if settings.allow_smaller:
                 break
             message = (
-                f"vocabulary size {settings.vocab_size} asked for, {engine.n_ids} possible: {objective!r} finds no "
-                f"further step; use more text, a smaller vocab_size or allow_smaller"
+                f"vocabulary size {settings.vocab_size} asked for, {engine.n_ids} possible: {objective!r} "
+                f"finds no further step; use more text, a smaller vocab_size or allow_smaller"
             )
             raise ExhaustedError(message)
         result, count, _ = engine.merge(step.left, step.right)

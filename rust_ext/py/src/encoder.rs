@@ -27,6 +27,9 @@ type Triple<'py> = (
     Bound<'py, PyArray1<u32>>,
 );
 
+/// Ids, and the first and last byte position of each.
+type Spans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
+
 /// Text → ids and back.
 #[pyclass(frozen, module = "tokbench._rust")]
 pub struct BpeEncoder {
@@ -196,7 +199,7 @@ impl BpeEncoder {
         py: Python<'py>,
         data: &[u8],
         allowed_special: Option<AllowedIds>,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>)> {
+    ) -> PyResult<Spans<'py>> {
         let spans = run(py, None, |control| {
             self.encoder
                 .encode_with_spans(data, allowed(allowed_special.as_ref()), control)

@@ -1,5 +1,6 @@
 //! The alphabet: which initial symbols there are, what ids they have, how a pretoken splits into them.
 
+use super::cells::each_row;
 use super::setup::{AlphabetOrder, InitialAlphabet, Setup, Uncovered, Unit};
 use super::ties::gpt2_rank;
 use super::tokens::{MAX_IDS, Tokens};
@@ -203,12 +204,7 @@ impl Alphabet {
 fn count_symbols(counts: &PretokenCounts, unit: Unit, control: &Control) -> Result<Vec<u64>> {
     let mut seen = vec![0u64; n_values(unit)];
     let mut total = 0u64;
-    control.start("indexing", counts.len() as u64);
-    for row in 0..counts.len() {
-        if row % 4096 == 0 {
-            control.check()?;
-            control.advance(4096.min(counts.len() - row) as u64);
-        }
+    each_row(counts, control, |row| {
         let (pretoken, count) = (counts.pretoken(row), counts.total(row));
         // Every sum of the engine is at most this one, so none of them can overflow.
         total = (pretoken.len() as u64)
@@ -224,7 +220,8 @@ fn count_symbols(counts: &PretokenCounts, unit: Unit, control: &Control) -> Resu
                 .flat_map(|chunk| chunk.valid().chars())
                 .for_each(|character| seen[character as usize] += count),
         }
-    }
+        Ok(())
+    })?;
     Ok(seen)
 }
 

@@ -19,14 +19,19 @@
 mod alphabet;
 mod blocks;
 mod cells;
+mod floors;
+mod follow;
 mod groups;
 mod heap;
 mod index;
 mod merge;
+mod neighbours;
 mod pages;
 mod plain;
 mod resume;
 mod setup;
+mod sketch;
+mod square;
 mod table;
 mod ties;
 mod tokens;
@@ -43,7 +48,7 @@ use blocks::Blocks;
 use cells::Words;
 use groups::Groups;
 use heap::{Claim, Heap};
-use merge::Scratch;
+use neighbours::Scratch;
 use table::Table;
 use ties::{Ties, key, pair};
 
@@ -208,10 +213,9 @@ impl Engine {
                     count: claim.count,
                 }));
             }
-            if !self.lower_floor(group) {
+            if !self.lower_floor(group, control)? {
                 return Ok(None);
             }
-            self.index(control)?;
         }
     }
 

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::alphabet::{Alphabet, Layout, Piece};
-use super::cells::Words;
+use super::cells::{Cell, EDGE, INSIDE, Weights, Words, check_size, each_row};
 use super::tokens::{MAX_IDS, Tokens};
 use super::{Engine, Setup, Unit, key};
 use crate::{Control, Error, PretokenCounts, Result};
@@ -113,6 +113,88 @@ impl Engine {
         engine.index(control)?;
         Ok(engine)
     }
+}
+
+impl Words {
+    /// Lays words out that are cut already: `spans[id]` cells per token.
+    pub(crate) fn lay_out_segments(
+        counts: &PretokenCounts,
+        segments: &Segments,
+        tokens: &Tokens,
+        spans: &[u32],
+        control: &Control,
+    ) -> Result<Self> {
+        let wrong = |row: usize| Error::Vocabulary {
+            message: format!("the segments of pretoken {row} are not ids of the tokenizer"),
+        };
+        let ends = &segments.offsets;
+        if ends.len() != counts.len() + 1 || ends.first() != Some(&0) {
+            return Err(wrong(counts.len().min(ends.len())));
+        }
+        let mut words = Self {
+            cells: Vec::new(),
+            weights: Weights::new(counts.groups.len()),
+            token_counts: vec![0; tokens.len()],
+            lengths: vec![0; counts.groups.len()],
+        };
+        let edge = Cell {
+            symbol: EDGE,
+            weight: 0,
+        };
+        words.cells.push(edge);
+        let mut total_bytes = 0u64;
+        each_row(counts, control, |row| {
+            let weight = words.weights.encode(counts, row)?;
+            let total = words.weights.total(weight);
+            // Every sum of the engine is at most this one, so none of them can overflow.
+            total_bytes = (counts.pretoken(row).len() as u64)
+                .checked_mul(total)
+                .and_then(|bytes| total_bytes.checked_add(bytes))
+                .ok_or_else(|| Error::TooLarge {
+                    message: format!("the counted text reaches 2^64 bytes at pretoken {row}"),
+                })?;
+            let range = match (usize::try_from(ends[row]), usize::try_from(ends[row + 1])) {
+                (Ok(start), Ok(end)) => start..end,
+                _ => return Err(wrong(row)),
+            };
+            let Some(ids) = segments.ids.get(range) else {
+                return Err(wrong(row));
+            };
+            if ids
+                .iter()
+                .any(|&id| id as usize >= spans.len() || spans[id as usize] == 0)
+            {
+                return Err(wrong(row));
+            }
+            for (group, count) in counts.cells(row) {
+                words.lengths[group as usize] += ids.len() as u64 * count;
+            }
+            for run in ids.split(|&id| !tokens.is_ordinary(id)) {
+                if run.len() > 1 {
+                    let cells = &mut words.cells;
+                    run.iter()
+                        .for_each(|&id| push_token(cells, id, spans[id as usize], weight));
+                    cells.push(edge);
+                }
+            }
+            ids.iter()
+                .for_each(|&id| words.token_counts[id as usize] += total);
+            check_size(words.cells.len())
+        })?;
+        Ok(words)
+    }
+}
+
+/// Writes a token at the first and at the last of its cells.
+fn push_token(cells: &mut Vec<Cell>, symbol: u32, span: u32, weight: u32) {
+    let start = cells.len();
+    let inside = Cell {
+        symbol: INSIDE,
+        weight,
+    };
+    cells.resize(start + span as usize, inside);
+    cells[start].symbol = symbol;
+    cells[start + span as usize - 1].symbol = symbol;
 }
 
 /// A token's length in symbols.
@@ -227,12 +309,7 @@ pub fn replay(
         offsets: vec![0],
     };
     let mut word = Word::default();
-    control.start("indexing", counts.len() as u64);
-    for row in 0..counts.len() {
-        if row % 1024 == 0 {
-            control.check()?;
-            control.advance(1024.min(counts.len() - row) as u64);
-        }
+    each_row(counts, control, |row| {
         let pretoken = counts.pretoken(row);
         match tokens.id_of(pretoken).filter(|&id| tokens.is_ordinary(id)) {
             Some(id) if whole_words => segments.ids.push(id),
@@ -261,7 +338,8 @@ pub fn replay(
         segments
             .offsets
             .push(i64::try_from(segments.ids.len()).unwrap_or(i64::MAX));
-    }
+        Ok(())
+    })?;
     Ok(segments)
 }
 
