@@ -37,7 +37,7 @@ pub(crate) struct Weights {
 const INDEX: u32 = 1 << 31;
 
 impl Weights {
-    fn new(n_groups: usize) -> Self {
+    pub(super) fn new(n_groups: usize) -> Self {
         Self {
             group_bits: n_groups.next_power_of_two().ilog2(),
             totals: Vec::new(),
@@ -47,7 +47,7 @@ impl Weights {
         }
     }
 
-    fn encode(&mut self, counts: &PretokenCounts, row: usize) -> Result<u32> {
+    pub(super) fn encode(&mut self, counts: &PretokenCounts, row: usize) -> Result<u32> {
         let mut rest = counts.cells(row);
         if let (Some((group, count)), None) = (rest.next(), rest.next())
             && count < 1 << (31 - self.group_bits)
@@ -143,6 +143,8 @@ impl Words {
                         token_counts[id as usize] += total;
                         close(cells, &mut start, edge);
                     }
+                    // An alphabet that was chosen for these counts drops what it does not cover.
+                    Piece::Missing => {}
                 }
             });
             close(cells, &mut start, edge);
@@ -196,10 +198,17 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
                 total += if run < 2 { 0 } else { run + 1 };
                 run = 0;
             }
+            Piece::Missing => {}
         });
         total += if run < 2 { 0 } else { run + 1 };
         Ok(())
     })?;
+    check_size(total)?;
+    Ok(total)
+}
+
+/// Positions are 32-bit.
+pub(super) fn check_size(total: usize) -> Result<()> {
     if total > u32::MAX as usize {
         return Err(Error::TooLarge {
             message: format!(
@@ -209,5 +218,5 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
             ),
         });
     }
-    Ok(total)
+    Ok(())
 }
