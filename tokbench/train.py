@@ -1,10 +1,10 @@
 """`train`: pretoken counts (or a corpus) → a BPE tokenizer, exactly and reproducibly.
 
-        outcome.vocab,
-        outcome.merges,
-        pretokenizer=counts.pretokenizer,
-        unit="character" if unit == "character" else "byte",
-        training=training,
+outcome.vocab,
+outcome.merges,
+pretokenizer=counts.pretokenizer,
+unit="character" if unit == "character" else "byte",
+training=training,
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tokbench import _rust
 from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.merges import Merges
-from tokbench.objectives.protocol import Objective
 from tokbench.objectives.state import EngineState
 from tokbench.vocab import Vocab
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from tokbench.corpus import Corpus
     from tokbench.counts import PretokenCounts
+    from tokbench.objectives.protocol import Objective
     from tokbench.resume import Start
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
     from tokbench.weights import Number
@@ -128,47 +128,6 @@ class Outcome:
     settings: Settings
 
 
-<<<<<<< HEAD
-=======
-class EngineState:
-    """The engine as an objective sees it (the `State` protocol)."""
-
-    def __init__(self, engine: _rust.Engine) -> None:
-        self._engine = engine
-        self.groups: Sequence[int] = range(engine.n_groups)
-
-    @property
-    def n_ids(self) -> int:
-        """Number of ids so far."""
-        return self._engine.n_ids
-
-    def best(self, group: int | None = None) -> Merge | None:
-        """Return the most frequent pair; None when no pair reaches the minimum frequency."""
-        found = self._engine.best(group)
-        return None if found is None else Merge(*found)
-
-    def count(self, left: int, right: int, group: int | None = None) -> int:
-        """Return how often `left` stands directly before `right`."""
-        return self._engine.count(left, right, group)
-
-    def token_count(self, token_id: int) -> int:
-        """Return how often a token occurs."""
-        return self._engine.token_count(token_id)
-
-    def length(self, group: int) -> int:
-        """Return how many tokens a group's text has."""
-        return self._engine.length(group)
-
-    def lengths(self) -> NDArray[np.uint64]:
-        """Return how many tokens each group's text has, by group number."""
-        return self._engine.lengths()
-
-    def token_bytes(self, token_id: int) -> bytes:
-        """Return what a token spells."""
-        return self._engine.token_bytes(token_id)
-
-
->>>>>>> main
 def train(
     source: PretokenCounts | Corpus,
     *,
@@ -311,15 +270,11 @@ def train(
             replace(grown, pretokenizer=counts.pretokenizer), name="trained", training=training
         )
     return Tokenizer.from_training(
-<<<<<<< HEAD
-        outcome.vocab, outcome.merges, pretokenizer=counts.pretokenizer, unit=unit, training=training
-=======
         outcome.vocab,
         outcome.merges,
         pretokenizer=counts.pretokenizer,
         unit="character" if unit == "character" else "byte",
-        training=Training(settings.as_dict(), outcome.log),
->>>>>>> main
+        training=training,
     )
 
 

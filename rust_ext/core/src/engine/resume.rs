@@ -74,7 +74,8 @@ impl Vetoes {
             return true;
         }
         let spelled = [tokens.bytes(left), tokens.bytes(right)].concat();
-        !(self.existing && tokens.id_of(&spelled).is_some()) && !self.spellings.contains(&spelled[..])
+        let known = self.existing && tokens.id_of(&spelled).is_some();
+        !known && !self.spellings.contains(&spelled[..])
     }
 }
 
@@ -172,13 +173,15 @@ impl Words {
             for run in ids.split(|&id| !tokens.is_ordinary(id)) {
                 if run.len() > 1 {
                     let cells = &mut words.cells;
-                    run.iter()
-                        .for_each(|&id| push_token(cells, id, spans[id as usize], weight));
+                    for &id in run {
+                        push_token(cells, id, spans[id as usize], weight);
+                    }
                     cells.push(edge);
                 }
             }
-            ids.iter()
-                .for_each(|&id| words.token_counts[id as usize] += total);
+            for &id in ids {
+                words.token_counts[id as usize] += total;
+            }
             check_size(words.cells.len())
         })?;
         Ok(words)
@@ -373,7 +376,7 @@ impl Word {
         let mut n_looks = 0u32;
         while let Some(Reverse((step, at))) = self.waiting.pop() {
             n_looks = n_looks.wrapping_add(1);
-            if n_looks.is_multiple_of(1 << 14) {
+            if n_looks % (1 << 14) == 0 {
                 control.check()?;
             }
             let here = at as usize;
