@@ -72,6 +72,7 @@ class BpeEncoder:
     def encode(
         self, data: bytes, allowed_special: bool | list[int] | None = None, threads: int = 1
     ) -> NDArray[np.uint32]: ...
+    def prepared(self, data: bytes) -> bytes: ...
     def encode_batch(
         self,
         data: NDArray[np.uint8],
@@ -140,6 +141,43 @@ class Engine:
         track_groups: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
+    @staticmethod
+    def resume(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        lenders: list[int],
+        segments: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        first_id: int,
+        vetoed_pairs: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
+        vetoed_spellings: list[bytes],
+        veto_existing: bool,
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        first_floor: int | None,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def replay(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     @property
     def n_ids(self) -> int: ...
     @property

@@ -6,6 +6,7 @@ with the columns ``pretoken`` (binary), ``group`` (string) and ``count`` (64-bit
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ import polars as pl
 from tokbench import _rust
 from tokbench.corpus import Corpus, Paths, Texts, batches_of
 from tokbench.errors import CorpusError, ParameterError
+from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,12 +38,14 @@ class PretokenCounts:
     """A sorted, sparse table pretoken × group → count, held by the compiled extension.
 
     ``pretokenizer`` is the specification that made the pretokens; ``corpus_fingerprint`` is that of the corpus,
-    where it was known when the table was made.
+    where it was known when the table was made. Of a weighted table the counts are in units of one over
+    ``weights.scale``.
     """
 
     native: _rust.PretokenCounts
     pretokenizer: str
     corpus_fingerprint: str | None = None
+    weights: Weights | None = None
 
     @classmethod
     def from_mapping(
@@ -135,6 +139,8 @@ class PretokenCounts:
         }
         if self.corpus_fingerprint is not None:
             metadata["tokbench_corpus"] = self.corpus_fingerprint
+        if self.weights is not None:
+            metadata["tokbench_weights"] = json.dumps([self.weights.parts, self.weights.scale])
         frame = self.to_frame()
         partial = None
         try:
@@ -179,7 +185,8 @@ class PretokenCounts:
             native = _from_frame(frame, groups)
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
-        return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"))
+        weights = Weights(*json.loads(metadata["tokbench_weights"])) if "tokbench_weights" in metadata else None
+        return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"), weights)
 
     def filter(self, *, min_count: int) -> tuple[PretokenCounts, Dropped]:
         """Leave out pretokens that occur fewer than ``min_count`` times over all groups, and say what was left out.
@@ -189,12 +196,54 @@ class PretokenCounts:
         """
         if min_count < 1:
             raise ParameterError(f"min_count is {min_count}, expected at least 1")
+        self._check_unweighted("cut pretokens off")
         kept = self.native.at_least(min_count)
         left = PretokenCounts(kept, self.pretokenizer, None)
         dropped = Dropped(
             len(self) - len(left), self.total_count - left.total_count, self.total_bytes - left.total_bytes
         )
         return left, dropped
+
+    def weighted(
+        self, weights: Mapping[str, Number] | None = None, *, alpha: float | None = None
+    ) -> PretokenCounts:
+        """Multiply each group's counts: by its weight (1 where none is given), or towards equal shares.
+
+        `alpha` draws the groups' shares of the bytes towards each other, ``n^alpha / Σ n^alpha``: 1 leaves them,
+        0 makes them equal. The weighted counts are exact integers in units of one over ``weights.scale``
+        (see ``tokbench.weights``), so nothing about training becomes inexact.
+
+        Raises:
+            ParameterError: for an unknown group, a weight that is not positive or has more than four decimals,
+                both or neither of the two arguments, or a table that is weighted already.
+            CorpusError: when a weighted count reaches 2⁶⁴.
+
+        >>> table = PretokenCounts.from_mapping({"eng": {b"a": 4}, "tur": {b"a": 1}})
+        >>> table.weighted({"tur": 2.5}).to_frame()["count"].to_list()
+        [8, 5]
+        """
+        self._check_unweighted("weight the counts")
+        if (weights is None) == (alpha is None):
+            raise ParameterError("give either weights by group or alpha")
+        if alpha is not None:
+            made = Weights.temperature(dict(zip(self.groups, self.native.totals()[1], strict=True)), alpha)
+        else:
+            made = Weights.of(weights or {}, self.groups)
+        arena, offsets, row_starts, group_ids, counts = self.native.arrays()
+        largest = [(1 << 64) - 1] * len(self.groups)
+        for group_id, group in enumerate(self.groups):
+            largest[group_id] //= made.parts[group]
+        if (counts > np.array(largest, dtype=np.uint64)[group_ids]).any():
+            raise CorpusError(f"a weighted count reaches 2^64 (scale {made.scale}); use smaller weights")
+        parts = np.array([made.parts[group] for group in self.groups], dtype=np.uint64)
+        native = _rust.PretokenCounts(
+            list(self.groups), arena, offsets, row_starts, group_ids, counts * parts[group_ids]
+        )
+        return PretokenCounts(native, self.pretokenizer, self.corpus_fingerprint, made)
+
+    def _check_unweighted(self, verb: str) -> None:
+        if self.weights is not None:
+            raise ParameterError(f"{verb} before weighting; this table is weighted: {self.weights.as_dict()}")
 
     @classmethod
     def merge(cls, *tables: PretokenCounts) -> PretokenCounts:
@@ -210,6 +259,8 @@ class PretokenCounts:
             raise CorpusError(
                 f"tables of {len(specs)} pre-tokenizers cannot be added: {', '.join(specs) or 'no table given'}"
             )
+        for table in tables:
+            table._check_unweighted("add tables")
         groups = list(dict.fromkeys(group for table in tables for group in table.groups))
         return cls(_rust.PretokenCounts.merge(groups, [table.native for table in tables]), specs[0])
 

@@ -4,28 +4,30 @@ Invariants: the pieces are non-empty and concatenate to the input; no border lie
 sequence; a byte that belongs to no valid sequence behaves like one U+FFFD. The scanners themselves are in
 ``rust_ext/core/src/pretokenize``; :mod:`tokbench.reference.pretokenize` is their slow twin.
 
-=====================================  ==========================================================================
-specification                          pieces
-=====================================  ==========================================================================
-``gpt2``                               GPT-2, r50k, p50k, Hugging Face ``ByteLevel``
-``cl100k``                             GPT-4 as tiktoken publishes it today: ``\s++$`` takes trailing white space whole
-``llama3``                             Llama 3, and ``cl100k`` as first published and as converted to Hugging Face
-``o200k``                              GPT-4o, gpt-oss, Llama 4
-``qwen2``                              Qwen 2 to 3: ``llama3`` with every digit alone
-``qwen3_5``                            Qwen 3.5: ``qwen2`` with marks counted as letters, for Indic and Thai words
-``tekken``                             Mistral tekken: ``o200k`` without contractions, every digit alone
-``deepseek3``                          DeepSeek V3 and V4: three splits one after another
-``whitespace``                         `` ?\S+|\s+(?!\S)|\s+``: words with the one space before them
-``bert``                               the same, and every BERT punctuation mark alone
-``digits``, ``digits:3``,              runs of ``\p{N}`` whole; in groups of 3 from the left; from the right; what is
-``digits:r2l3``                        between two numbers is one piece
-``punctuation``                        BERT punctuation marks alone; ``punctuation:BEHAVIOUR``
-``script``                             a piece per Unicode script; Common and Inherited join the run before
-``lines``                              up to and with each ``\n``
-``none``                               the whole document
-``regex:PATTERN``                      matches and the gaps between them; ``regex-BEHAVIOUR:PATTERN``
-``seq(A, B, …)``                       B on the pieces of A; a pattern in it is quoted: ``seq(regex:'it''s', gpt2)``
-=====================================  ==========================================================================
+=========================  ==================================================================================
+specification              pieces
+=========================  ==================================================================================
+``gpt2``                   GPT-2, r50k, p50k, Hugging Face ``ByteLevel``
+``cl100k``                 GPT-4 as tiktoken publishes it today: white space that ends the text is one piece
+``llama3``                 Llama 3; ``cl100k`` as first published and as converted to Hugging Face
+``o200k``                  GPT-4o, gpt-oss, Llama 4
+``qwen2``                  Qwen 2 to 3: ``llama3`` with every digit alone
+``qwen3_5``                Qwen 3.5 as in transformers: ``qwen2`` with marks (``\p{M}``) counted as letters.
+                           That Qwen 3.6 shares it is likely, but its published file is a bare rank list
+``tekken``                 Mistral tekken: ``o200k`` without contractions, every digit alone
+``deepseek3``              DeepSeek V3 and V4: three splits one after another
+``whitespace``             ``\S+`` with the one space before it, other white space apart: none is lost
+``bert``                   the same, and every BERT punctuation mark alone
+``digits``                 runs of ``\p{N}``; what is between two numbers is one piece
+``digits:3``               the same, numbers in groups of 3 (or another size) from the left
+``digits:r2l3``            the same, groups from the right
+``punctuation``            BERT punctuation marks alone; ``punctuation:BEHAVIOUR``
+``script``                 one Unicode script per piece; Common and Inherited join the run before
+``lines``                  up to and with each ``\n``
+``none``                   the whole document
+``regex:PATTERN``          matches and the gaps between them; ``regex-BEHAVIOUR:PATTERN``
+``seq(A, B, …)``           B on the pieces of A; here a pattern is quoted: ``seq(regex:'it''s', gpt2)``
+=========================  ==================================================================================
 
 ``BEHAVIOUR`` is ``isolated`` (default), ``contiguous``, ``merged_with_previous`` or ``merged_with_next``.
 """
@@ -76,7 +78,7 @@ class Pretokenizer:
 
     @classmethod
     def from_regex(cls, pattern: str | Sequence[str]) -> Self:
-        r"""Return the scanner that equals a pattern (or several, one after another), or else the pattern itself.
+        r"""Return the scanner that equals a pattern (or several, one after another), else the pattern itself.
 
         >>> Pretokenizer.from_regex(r" ?\S+|\s+(?!\S)|\s+").spec
         'whitespace'

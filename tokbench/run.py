@@ -114,3 +114,24 @@ def write_run(
             json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
     return refused
+
+
+def write_runs(
+    out: Path,
+    tokenizers: Mapping[int, Tokenizer],
+    *,
+    formats: Sequence[str],
+    arguments: Mapping[str, Any],
+    overwrite: bool = False,
+) -> dict[str, str]:
+    """Write the run directories ``v<size>`` of a sweep into one directory, each as `write_run` writes it alone.
+
+    Raises:
+        ParameterError: unknown format, or a target that cannot be written.
+    """
+    refused: dict[str, str] = {}
+    with new_directory(out, overwrite=overwrite) as folder:
+        for size, tokenizer in tokenizers.items():
+            given = {**arguments, "vocab_size": size}
+            refused |= write_run(folder / f"v{size}", tokenizer, formats=formats, arguments=given)
+    return refused

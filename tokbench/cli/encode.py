@@ -50,18 +50,17 @@ def encode(
     data = sys.stdin.buffer.read() if file is None or str(file) == "-" else file.read_bytes()
     documents = [data] if whole else data.removesuffix(b"\n").split(b"\n") if data else []
     encoded = loaded.encode_batch(documents, allowed_special="all" if special else (), threads=threads)
-    rows = [encoded.row(index) for index in range(len(documents))]
     if as_json:
         print_json(
             [
                 {"ids": row.tolist(), "tokens": [_readable(loaded.token_bytes(int(token))) for token in row]}
                 if tokens
                 else {"ids": row.tolist()}
-                for row in rows
+                for row in encoded
             ]
         )
         return
-    for row in rows:
+    for row in encoded:
         if tokens:
             cells = [f"{int(token)}:{_readable(loaded.token_bytes(int(token)))}" for token in row]
             sys.stdout.write("\t".join(cells) + "\n")

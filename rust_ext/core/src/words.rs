@@ -176,6 +176,10 @@ mod tests {
     use super::{WordDefinition, word_spans};
     use crate::Control;
 
+    fn at(position: i64) -> usize {
+        usize::try_from(position).expect("positions are not negative")
+    }
+
     fn words(document: &[u8], definition: WordDefinition) -> Vec<Vec<u8>> {
         let offsets = [0, document.len() as i64];
         let spans = word_spans(document, &offsets, definition, &Control::new()).expect("good offsets");
@@ -184,7 +188,7 @@ mod tests {
             .starts
             .iter()
             .zip(&spans.ends)
-            .map(|(&start, &end)| document[start as usize..end as usize].to_vec())
+            .map(|(&start, &end)| document[at(start)..at(end)].to_vec())
             .collect()
     }
 

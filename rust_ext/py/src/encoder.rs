@@ -164,6 +164,11 @@ impl BpeEncoder {
         Ok(encoded.ids.into_pyarray(py))
     }
 
+    /// What is cut into pretokens: the text normalized and with its prefix space.
+    fn prepared<'py>(&self, py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.encoder.prepared(data)))
+    }
+
     /// Flat ids and offsets of the documents `data[offsets[i]:offsets[i + 1]]`.
     #[pyo3(signature = (data, offsets, allowed_special=None, threads=1, progress=None))]
     fn encode_batch<'py>(

@@ -12,8 +12,10 @@ pub const SHORT_BYTES: usize = 15;
 /// Longest pretoken of [`LongWords`], in bytes.
 pub const LONG_BYTES: usize = 128;
 
+const FIRST_SETS_LOG2: u32 = 12;
 const SETS_LOG2: u32 = 18;
 const KEY_MASK: u128 = !(0xF0 << 120);
+const FIRST_LONG_SLOTS: usize = 1 << 12;
 const LONG_SLOTS: usize = 1 << 18;
 const LONG_ARENA: usize = 16 << 20;
 
@@ -32,20 +34,31 @@ pub fn short_key(text: &[u8], start: usize, len: usize) -> u128 {
 }
 
 /// Pretokens of up to 15 bytes and four tokens. A slot is two words: the key, in whose top byte the number of
-/// ids fills the high half, and four ids of 32 bits.
+/// ids fills the high half, and four ids of 32 bits. The table grows fourfold until it has its final size.
 #[derive(Debug)]
 pub struct ShortWords {
     words: Vec<u128>,
     /// Index of the first word that starts a cache line.
     start: usize,
+    sets_log2: u32,
+    put: usize,
 }
 
 impl ShortWords {
-    /// An empty cache; the system hands out its memory where it is first used.
+    /// An empty cache.
     pub fn new() -> Self {
-        let words = vec![0u128; (4 << SETS_LOG2) + 4];
+        Self::with_sets(FIRST_SETS_LOG2)
+    }
+
+    fn with_sets(sets_log2: u32) -> Self {
+        let words = vec![0u128; (4 << sets_log2) + 4];
         let start = words.as_ptr().align_offset(64).min(4);
-        Self { words, start }
+        Self {
+            words,
+            start,
+            sets_log2,
+            put: 0,
+        }
     }
 
     #[inline]
@@ -54,10 +67,11 @@ impl ShortWords {
         let high = (key >> 64) as u64 ^ 0xE703_7ED1_A0B4_28DB;
         let product = u128::from(low) * u128::from(high);
         let hash = product as u64 ^ (product >> 64) as u64;
-        self.start + 4 * (hash >> (64 - SETS_LOG2)) as usize
+        self.start + 4 * (hash >> (64 - self.sets_log2)) as usize
     }
 
-    /// Four ids, of which the first `n` count; `None` when the word is not here.
+    /// Four ids, of which the first `n` count; `None` when the word is not here. Zero ids mean that the word
+    /// was too many tokens for a slot.
     #[inline]
     pub fn get(&self, key: u128) -> Option<([u32; 4], usize)> {
         let at = self.set(key);
@@ -71,22 +85,33 @@ impl ShortWords {
         }
     }
 
-    /// Remembers a word of one to four tokens; whether it did.
-    #[inline]
-    pub fn put(&mut self, key: u128, ids: &[u32]) -> bool {
-        if ids.is_empty() || ids.len() > 4 {
-            return false;
+    /// Remembers a word, of more than four tokens only that it is one.
+    pub fn put(&mut self, key: u128, ids: &[u32]) {
+        if self.put > 1 << self.sets_log2 && self.sets_log2 < SETS_LOG2 {
+            let mut larger = Self::with_sets(self.sets_log2 + 2);
+            for slot in self.words[self.start..].chunks_exact(2) {
+                if slot[0] != 0 {
+                    larger.insert(slot[0], slot[1]);
+                }
+            }
+            *self = larger;
         }
-        let at = self.set(key);
-        let set = &mut self.words[at..at + 4];
-        set[2] = set[0];
-        set[3] = set[1];
-        set[0] = key | (ids.len() as u128) << 124;
-        set[1] = ids
+        let ids = if ids.len() > 4 { &[] } else { ids };
+        let packed = ids
             .iter()
             .rev()
             .fold(0, |packed, &id| packed << 32 | u128::from(id));
-        true
+        self.insert(key | (ids.len() as u128) << 124, packed);
+    }
+
+    fn insert(&mut self, tagged: u128, packed: u128) {
+        self.put += 1;
+        let at = self.set(tagged & KEY_MASK);
+        let set = &mut self.words[at..at + 4];
+        set[2] = set[0];
+        set[3] = set[1];
+        set[0] = tagged;
+        set[1] = packed;
     }
 }
 
@@ -126,7 +151,8 @@ impl LongWords {
             return None;
         }
         let hash = hash(word);
-        let mut at = hash as usize & (LONG_SLOTS - 1);
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
         loop {
             let slot = &self.slots[at];
             if slot.key_len == 0 {
@@ -137,7 +163,7 @@ impl LongWords {
                 let start = slot.ids_start as usize;
                 return Some(&self.ids[start..start + usize::from(slot.n_ids)]);
             }
-            at = (at + 1) & (LONG_SLOTS - 1);
+            at = (at + 1) & mask;
         }
     }
 
@@ -147,17 +173,21 @@ impl LongWords {
             return;
         }
         if self.slots.is_empty() {
-            self.slots = vec![LongSlot::default(); LONG_SLOTS];
-        } else if self.used > LONG_SLOTS / 4 * 3 || self.keys.len() > LONG_ARENA {
-            self.slots.fill(LongSlot::default());
-            self.keys.clear();
-            self.ids.clear();
-            self.used = 0;
+            self.slots = vec![LongSlot::default(); FIRST_LONG_SLOTS];
+        } else if self.used > self.slots.len() / 2 {
+            if self.slots.len() < LONG_SLOTS && self.keys.len() <= LONG_ARENA {
+                self.grow();
+            } else {
+                self.forget();
+            }
+        } else if self.keys.len() > LONG_ARENA {
+            self.forget();
         }
         let hash = hash(word);
-        let mut at = hash as usize & (LONG_SLOTS - 1);
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
         while self.slots[at].key_len != 0 {
-            at = (at + 1) & (LONG_SLOTS - 1);
+            at = (at + 1) & mask;
         }
         self.slots[at] = LongSlot {
             hash,
@@ -169,5 +199,26 @@ impl LongWords {
         self.used += 1;
         self.keys.extend_from_slice(word);
         self.ids.extend_from_slice(ids);
+    }
+
+    fn grow(&mut self) {
+        let larger = vec![LongSlot::default(); self.slots.len() * 4];
+        let mask = larger.len() - 1;
+        for slot in std::mem::replace(&mut self.slots, larger) {
+            if slot.key_len != 0 {
+                let mut at = slot.hash as usize & mask;
+                while self.slots[at].key_len != 0 {
+                    at = (at + 1) & mask;
+                }
+                self.slots[at] = slot;
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.slots.fill(LongSlot::default());
+        self.keys.clear();
+        self.ids.clear();
+        self.used = 0;
     }
 }

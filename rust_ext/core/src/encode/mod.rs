@@ -284,54 +284,55 @@ impl Encoder {
         self.pretokenizer.for_each(text, |pretoken| {
             let start = at;
             at += pretoken.len();
-            if pretoken.len() <= SHORT_BYTES {
-                let key = short_key(text, start, pretoken.len());
+            let mut key = 0;
+            let mut remembered = pretoken.len() > SHORT_BYTES;
+            if !remembered {
+                key = short_key(text, start, pretoken.len());
                 if let Some((ids, n)) = short.get(key) {
-                    let end = out.len() + n;
-                    out.extend_from_slice(&ids);
-                    out.truncate(end);
-                    return;
+                    if n > 0 {
+                        let end = out.len() + n;
+                        out.extend_from_slice(&ids);
+                        out.truncate(end);
+                        return;
+                    }
+                    remembered = true;
                 }
+            }
+            if remembered && append_remembered(long, pretoken, out) {
+                return;
             }
             if failed.is_some() {
                 return;
             }
-            if let Err(error) = self.encode_unseen(text, start..at, short, long, scratch, out, control) {
+            if let Err(error) = self.encode_unseen(pretoken, scratch, control) {
                 failed = Some(shifted(error, start));
+                return;
+            }
+            out.extend_from_slice(&scratch.ids);
+            if key != 0 && !remembered {
+                short.put(key, &scratch.ids);
+            }
+            if key == 0 || scratch.ids.len() > 4 {
+                long.put(pretoken, &scratch.ids);
             }
         })?;
         failed.map_or(Ok(()), Err)
     }
 
     #[inline(never)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of a worker, borrowed apart from the hot loop"
-    )]
-    fn encode_unseen(
-        &self,
-        text: &[u8],
-        place: std::ops::Range<usize>,
-        short: &mut ShortWords,
-        long: &mut LongWords,
-        scratch: &mut Scratch,
-        out: &mut Vec<u32>,
-        control: &Control,
-    ) -> Result<()> {
-        let pretoken = &text[place.clone()];
-        if let Some(ids) = long.get(pretoken) {
-            out.extend_from_slice(ids);
-            return Ok(());
-        }
-        self.encode_pretoken(pretoken, scratch, control)?;
-        out.extend_from_slice(&scratch.ids);
-        let kept = pretoken.len() <= SHORT_BYTES
-            && short.put(short_key(text, place.start, pretoken.len()), &scratch.ids);
-        if !kept {
-            long.put(pretoken, &scratch.ids);
-        }
-        Ok(())
+    fn encode_unseen(&self, pretoken: &[u8], scratch: &mut Scratch, control: &Control) -> Result<()> {
+        self.encode_pretoken(pretoken, scratch, control)
     }
+}
+
+/// Appends the ids of a word that [`LongWords`] remembers; whether it does.
+#[inline(never)]
+fn append_remembered(long: &LongWords, pretoken: &[u8], out: &mut Vec<u32>) -> bool {
+    let found = long.get(pretoken);
+    if let Some(ids) = found {
+        out.extend_from_slice(ids);
+    }
+    found.is_some()
 }
 
 /// The same error, its offset counted from `by` bytes earlier.

@@ -39,7 +39,7 @@ impl PairTable {
                 message: format!("{} merges; at most {FIELD} are supported", merges.len()),
             });
         }
-        let bits = (merges.len().max(8) * 2).next_power_of_two().trailing_zeros();
+        let bits = (merges.len().max(32) * 2).next_power_of_two().trailing_zeros();
         let mut table = Self {
             slots: vec![EMPTY; 1 << bits],
             shift: 64 - bits,

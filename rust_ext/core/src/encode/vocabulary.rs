@@ -8,7 +8,8 @@ use crate::{Error, Result};
 pub struct Vocabulary {
     arena: Vec<u8>,
     offsets: Vec<u64>,
-    index: Vec<u32>,
+    /// High half: the high half of the hash; low half: the id, [`NONE`] where nothing is.
+    index: Vec<u64>,
 }
 
 impl Vocabulary {
@@ -34,7 +35,7 @@ impl Vocabulary {
         let mut vocabulary = Self {
             arena,
             offsets,
-            index: vec![NONE; (n.max(4) * 2).next_power_of_two()],
+            index: vec![u64::from(NONE); (n.max(4) * 2).next_power_of_two()],
         };
         for id in 0..n as u32 {
             let bytes = vocabulary.range(id);
@@ -42,19 +43,19 @@ impl Vocabulary {
                 continue;
             }
             let mask = vocabulary.index.len() - 1;
-            let mut at = hash(&vocabulary.arena[bytes.clone()]) as usize & mask;
-            while vocabulary.index[at] != NONE {
-                let other = vocabulary.range(vocabulary.index[at]);
-                if vocabulary.arena[other] == vocabulary.arena[bytes.clone()] {
+            let hash = hash(&vocabulary.arena[bytes.clone()]);
+            let mut at = hash as usize & mask;
+            while vocabulary.index[at] as u32 != NONE {
+                let other = vocabulary.index[at] as u32;
+                if vocabulary.arena[vocabulary.range(other)] == vocabulary.arena[bytes.clone()] {
                     return fail(format!(
-                        "ids {} and {id} have the same bytes {:?}",
-                        vocabulary.index[at],
+                        "ids {other} and {id} have the same bytes {:?}",
                         String::from_utf8_lossy(&vocabulary.arena[bytes])
                     ));
                 }
                 at = (at + 1) & mask;
             }
-            vocabulary.index[at] = id;
+            vocabulary.index[at] = hash >> 32 << 32 | u64::from(id);
         }
         Ok(vocabulary)
     }
@@ -88,10 +89,12 @@ impl Vocabulary {
     #[inline]
     pub fn find(&self, bytes: &[u8]) -> u32 {
         let mask = self.index.len() - 1;
-        let mut at = hash(bytes) as usize & mask;
+        let hash = hash(bytes);
+        let mut at = hash as usize & mask;
         loop {
-            let id = self.index[at];
-            if id == NONE || self.arena[self.range(id)] == *bytes {
+            let entry = self.index[at];
+            let id = entry as u32;
+            if id == NONE || entry >> 32 == hash >> 32 && self.arena[self.range(id)] == *bytes {
                 return id;
             }
             at = (at + 1) & mask;

@@ -24,6 +24,8 @@ pub(crate) enum Piece {
     Symbol(u32),
     /// A token that takes no part in merges and stands between its neighbours.
     Barrier(u32),
+    /// A symbol without a token.
+    Missing,
 }
 
 /// Symbols and their ids.
@@ -35,6 +37,8 @@ pub(crate) struct Alphabet {
     /// The id of byte 0's fallback token; the others follow.
     fallback: Option<u32>,
     unknown: Option<u32>,
+    /// Whether a symbol without any token is reported rather than dropped.
+    reports_missing: bool,
 }
 
 /// Which ids were given to what, for the vocabulary.
@@ -114,8 +118,38 @@ impl Alphabet {
             ids,
             fallback,
             unknown,
+            reports_missing: false,
         };
         Ok((alphabet, tokens, layout))
+    }
+
+    /// The alphabet of an existing tokenizer: its tokens of one symbol. With `drop` other symbols vanish, else
+    /// they are its fallback tokens, its unknown token or [`Piece::Missing`].
+    pub(crate) fn of_tokens(
+        tokens: &Tokens,
+        unit: Unit,
+        fallback: Option<u32>,
+        unknown: Option<u32>,
+        drop: bool,
+    ) -> Self {
+        let mut ids = vec![if drop { DROPPED } else { UNCOVERED }; n_values(unit)];
+        for id in (0..tokens.len() as u32).filter(|&id| tokens.is_ordinary(id)) {
+            let value = match (unit, tokens.bytes(id)) {
+                (Unit::Byte, &[byte]) => Some(u32::from(byte)),
+                (Unit::Byte, _) => None,
+                (Unit::Character, bytes) => only_character(bytes),
+            };
+            if let Some(value) = value {
+                ids[value as usize] = id;
+            }
+        }
+        Self {
+            unit,
+            ids,
+            fallback,
+            unknown,
+            reports_missing: !drop,
+        }
     }
 
     /// Calls `sink` for each piece of `pretoken`, in order.
@@ -127,6 +161,8 @@ impl Alphabet {
                     let id = self.ids[byte as usize];
                     if id < UNCOVERED {
                         sink(Piece::Symbol(id));
+                    } else if id == UNCOVERED {
+                        sink(Piece::Missing);
                     }
                 }
             }
@@ -158,6 +194,8 @@ impl Alphabet {
             }
         } else if let Some(id) = self.unknown {
             sink(Piece::Barrier(id));
+        } else if self.reports_missing {
+            sink(Piece::Missing);
         }
     }
 }
@@ -190,6 +228,15 @@ fn count_symbols(counts: &PretokenCounts, unit: Unit, control: &Control) -> Resu
     Ok(seen)
 }
 
+/// The code point of a token of one character.
+fn only_character(token: &[u8]) -> Option<u32> {
+    let mut characters = std::str::from_utf8(token).ok()?.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) => Some(character as u32),
+        _ => None,
+    }
+}
+
 fn given_symbols(setup: &Setup) -> Result<Vec<u32>> {
     let fail = |symbol: &[u8]| {
         let (unit, printable) = (setup.unit, String::from_utf8_lossy(symbol));
@@ -211,13 +258,7 @@ fn given_symbols(setup: &Setup) -> Result<Vec<u32>> {
                     [byte] => Ok(u32::from(byte)),
                     _ => fail(symbol),
                 },
-                Unit::Character => {
-                    let mut characters = std::str::from_utf8(symbol).unwrap_or_default().chars();
-                    match (characters.next(), characters.next()) {
-                        (Some(character), None) => Ok(character as u32),
-                        _ => fail(symbol),
-                    }
-                }
+                Unit::Character => only_character(symbol).map_or_else(|| fail(symbol), Ok),
             })
             .collect(),
     }

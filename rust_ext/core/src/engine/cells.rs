@@ -7,6 +7,7 @@
 
 use super::alphabet::{Alphabet, Piece};
 use super::pages;
+use super::resume::Segments;
 use super::tokens::Tokens;
 use crate::{Control, Error, PretokenCounts, Result};
 
@@ -148,6 +149,8 @@ impl Words {
                         token_counts[id as usize] += total;
                         close(cells, &mut start, edge);
                     }
+                    // An alphabet that was chosen for these counts drops what it does not cover.
+                    Piece::Missing => {}
                 }
             });
             close(cells, &mut start, edge);
@@ -158,6 +161,95 @@ impl Words {
         debug_assert!(words.cells.len() <= n_cells);
         Ok(words)
     }
+}
+
+impl Words {
+    /// Lays words out that are cut already: `spans[id]` cells per token.
+    pub(crate) fn lay_out_segments(
+        counts: &PretokenCounts,
+        segments: &Segments,
+        tokens: &Tokens,
+        spans: &[u32],
+        control: &Control,
+    ) -> Result<Self> {
+        let wrong = |row: usize| {
+            Err(Error::Vocabulary {
+                message: format!("the segments of pretoken {row} are not ids of the tokenizer"),
+            })
+        };
+        let ends = &segments.offsets;
+        if ends.len() != counts.len() + 1 || ends.first() != Some(&0) {
+            return wrong(counts.len().min(ends.len()));
+        }
+        let mut words = Self {
+            cells: Vec::new(),
+            weights: Weights::new(counts.groups.len()),
+            token_counts: vec![0; tokens.len()],
+            lengths: vec![0; counts.groups.len()],
+        };
+        let edge = Cell {
+            symbol: EDGE,
+            weight: 0,
+        };
+        words.cells.push(edge);
+        control.start("indexing", counts.len() as u64);
+        let mut total_bytes = 0u64;
+        for row in 0..counts.len() {
+            if row % 4096 == 0 {
+                control.check()?;
+                control.advance(4096.min(counts.len() - row) as u64);
+            }
+            let weight = words.weights.encode(counts, row)?;
+            let total = words.weights.total(weight);
+            // Every sum of the engine is at most this one, so none of them can overflow.
+            total_bytes = (counts.pretoken(row).len() as u64)
+                .checked_mul(total)
+                .and_then(|bytes| total_bytes.checked_add(bytes))
+                .ok_or_else(|| Error::TooLarge {
+                    message: format!("the counted text reaches 2^64 bytes at pretoken {row}"),
+                })?;
+            let range = match (usize::try_from(ends[row]), usize::try_from(ends[row + 1])) {
+                (Ok(start), Ok(end)) => start..end,
+                _ => return wrong(row),
+            };
+            let Some(ids) = segments.ids.get(range) else {
+                return wrong(row);
+            };
+            if ids
+                .iter()
+                .any(|&id| id as usize >= spans.len() || spans[id as usize] == 0)
+            {
+                return wrong(row);
+            }
+            for (group, count) in counts.cells(row) {
+                words.lengths[group as usize] += ids.len() as u64 * count;
+            }
+            for run in ids.split(|&id| !tokens.is_ordinary(id)) {
+                if run.len() > 1 {
+                    let cells = &mut words.cells;
+                    run.iter()
+                        .for_each(|&id| push_token(cells, id, spans[id as usize], weight));
+                    cells.push(edge);
+                }
+            }
+            ids.iter()
+                .for_each(|&id| words.token_counts[id as usize] += total);
+            check_size(words.cells.len())?;
+        }
+        Ok(words)
+    }
+}
+
+/// Writes a token at the first and at the last of its cells.
+fn push_token(cells: &mut Vec<Cell>, symbol: u32, span: u32, weight: u32) {
+    let start = cells.len();
+    let inside = Cell {
+        symbol: INSIDE,
+        weight,
+    };
+    cells.resize(start + span as usize, inside);
+    cells[start].symbol = symbol;
+    cells[start + span as usize - 1].symbol = symbol;
 }
 
 /// Ends a word that started at `start`; one without a pair leaves nothing behind.
@@ -184,9 +276,16 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
                 total += if run < 2 { 0 } else { run + 1 };
                 run = 0;
             }
+            Piece::Missing => {}
         });
         total += if run < 2 { 0 } else { run + 1 };
     }
+    check_size(total)?;
+    Ok(total)
+}
+
+/// Positions are 32-bit.
+fn check_size(total: usize) -> Result<()> {
     if total > u32::MAX as usize {
         return Err(Error::TooLarge {
             message: format!(
@@ -196,5 +295,5 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
             ),
         });
     }
-    Ok(total)
+    Ok(())
 }

@@ -117,7 +117,7 @@ impl Engine {
         if let Some(groups) = &mut self.groups {
             groups.clear();
         }
-        if self.n_merges == 0 && self.layout.symbols.len() <= SIDE {
+        if self.n_merges == 0 && self.n_given == 0 && self.layout.symbols.len() <= SIDE {
             self.index_small_alphabet(control)?;
         } else {
             self.index_any(control)?;

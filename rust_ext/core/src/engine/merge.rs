@@ -7,7 +7,7 @@ use super::pages::prefetch;
 use super::table::Entry;
 use super::ties::key;
 use super::{Engine, Merged};
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// No block: the pair with this neighbour is not followed.
 const NOWHERE: u64 = u64::MAX;
@@ -109,6 +109,12 @@ impl Engine {
         self.check_whole()?;
         self.check_id(left)?;
         self.check_id(right)?;
+        if self.is_vetoed(left, right) {
+            return Err(Error::Parameter {
+                name: "merge",
+                message: format!("({left}, {right}) must not be merged in this run"),
+            });
+        }
         self.torn = true;
         let mut scratch = std::mem::take(&mut self.scratch);
         let outcome = if self.groups.is_some() {
@@ -177,6 +183,13 @@ impl Engine {
             }
         });
         count
+    }
+
+    /// Stops following a pair; claims on it then sink to nothing.
+    pub(super) fn unfollow(&mut self, key: u64) {
+        if let Some(entry) = self.table.remove(key) {
+            self.forget_lists(&entry);
+        }
     }
 
     fn forget_lists(&mut self, entry: &Entry) {

@@ -44,14 +44,17 @@ pub const PUNCTUATION: u8 = SYMBOL;
 
 const CODE_POINTS: usize = 0x11_0000;
 const BLOCK: usize = 64;
-/// A power of two that no table reaches (a few hundred distinct blocks), so that an index needs no check.
-const MAX_BLOCKS: usize = 1024;
 
 /// Class of every code point: direct below U+0800 (one- and two-byte UTF-8), two-stage above.
 pub struct Table {
-    low: [u8; 0x800],
-    index: Box<[u16; CODE_POINTS / BLOCK]>,
-    blocks: Box<[[u8; BLOCK]; MAX_BLOCKS]>,
+    ascii: [u8; 0x80],
+    /// 0 for ASCII: two bytes that lead there are overlong.
+    two: [u8; 0x800],
+    /// Where each block of 64 code points starts in `blocks`. Below U+0800 a block of zeros: three bytes that
+    /// lead there are overlong.
+    starts: Box<[u16; CODE_POINTS / BLOCK]>,
+    /// As long as a `u16` can point, so that a look-up needs no check.
+    blocks: Box<[u8; 0x1_0000]>,
     invalid: u8,
 }
 
@@ -79,24 +82,25 @@ impl Table {
     }
 
     fn compress(flat: &[u8]) -> Self {
-        let mut low = [0; 0x800];
-        low.copy_from_slice(&flat[..0x800]);
-        let mut index = Box::new([0; CODE_POINTS / BLOCK]);
-        let mut blocks = Box::new([[0; BLOCK]; MAX_BLOCKS]);
-        let mut known = rustc_hash::FxHashMap::default();
-        for (slot, chunk) in index.iter_mut().zip(flat.chunks_exact(BLOCK)) {
-            let next = known.len();
-            let number = *known.entry(chunk).or_insert(next);
-            assert!(
-                number < MAX_BLOCKS,
-                "the table needs more than {MAX_BLOCKS} blocks"
-            );
-            blocks[number].copy_from_slice(chunk);
-            *slot = number as u16;
+        let mut ascii = [0; 0x80];
+        ascii.copy_from_slice(&flat[..0x80]);
+        let mut two = [0; 0x800];
+        two[0x80..].copy_from_slice(&flat[0x80..0x800]);
+        let mut starts = Box::new([0; CODE_POINTS / BLOCK]);
+        let mut blocks = Box::new([0; 0x1_0000]);
+        let zeros = [0; BLOCK];
+        let mut known = rustc_hash::FxHashMap::from_iter([(&zeros[..], 0)]);
+        let chunks = starts.iter_mut().zip(flat.chunks_exact(BLOCK));
+        for (start, chunk) in chunks.skip(two.len() / BLOCK) {
+            let next = known.len() * BLOCK;
+            let place = *known.entry(chunk).or_insert(next);
+            *start = u16::try_from(place).expect("a few hundred distinct blocks, of 1024 possible");
+            blocks[place..place + BLOCK].copy_from_slice(chunk);
         }
         Self {
-            low,
-            index,
+            ascii,
+            two,
+            starts,
             blocks,
             invalid: flat[char::REPLACEMENT_CHARACTER as usize],
         }
@@ -107,7 +111,7 @@ impl Table {
     pub fn at(&self, data: &[u8], pos: usize) -> (u8, usize) {
         let first = data[pos];
         if first < 0x80 {
-            (self.low[first as usize], 1)
+            (self.ascii(first), 1)
         } else {
             self.wide(data, pos)
         }
@@ -117,40 +121,64 @@ impl Table {
     #[inline(always)]
     pub fn ascii(&self, byte: u8) -> u8 {
         debug_assert!(byte.is_ascii());
-        self.low[byte as usize & 0x7F]
+        self.ascii[byte as usize & 0x7F]
     }
 
     /// [`Table::at`] for a first byte of 0x80 or more: two and three bytes here, the rest out of line.
+    ///
+    /// Bytes that are no code point (overlong, surrogates) look up class 0, as some code points do: they are told
+    /// apart out of line.
     #[inline(always)]
     pub fn wide(&self, data: &[u8], pos: usize) -> (u8, usize) {
-        if let Some(&[a, b, c, d]) = data.get(pos..pos + 4).and_then(|bytes| bytes.first_chunk()) {
-            let word = u32::from_le_bytes([a, b, c, d]);
-            if word & 0x00C0_C0F0 == 0x0080_80E0 {
-                let block = (a as usize & 0x0F) << 6 | b as usize & 0x3F;
-                if is_assignable(block) {
-                    return (self.look_up(block, c), 3);
-                }
-            } else if word & 0xC0E0 == 0x80C0 && a >= 0xC2 {
-                return (self.low[(a as usize & 0x1F) << 6 | b as usize & 0x3F], 2);
+        if let Some(&bytes) = data.get(pos..pos + 4).and_then(<[u8]>::first_chunk) {
+            let word = u32::from_le_bytes(bytes);
+            let (class, n) = if word & 0xC0E0 == 0x80C0 {
+                (self.look_up_two(word), 2)
+            } else if word & 0x00C0_C0F0 == 0x0080_80E0 {
+                let block = (word & 0x0F) << 6 | word >> 8 & 0x3F;
+                (self.look_up(block as usize, bytes[2]), 3)
+            } else {
+                (0, 4)
+            };
+            if class != 0 {
+                return (class, n);
             }
         }
         self.rare(data, pos)
     }
 
-    /// Four bytes, invalid bytes, and the last three bytes of the data.
+    /// Whether two two-byte units start at `pos`, of classes that share a bit of `set`.
+    #[inline(always)]
+    pub fn two_by_two(&self, data: &[u8], pos: usize, set: u8) -> bool {
+        if let Some(&bytes) = data.get(pos..pos + 4).and_then(<[u8]>::first_chunk) {
+            let word = u32::from_le_bytes(bytes);
+            word & 0xC0E0_C0E0 == 0x80C0_80C0
+                && self.look_up_two(word) & self.look_up_two(word >> 16) & set != 0
+        } else {
+            false
+        }
+    }
+
+    #[inline(always)]
+    fn look_up_two(&self, word: u32) -> u8 {
+        self.two[((word & 0x1F) << 6 | word >> 8 & 0x3F) as usize]
+    }
+
+    /// Four bytes, invalid bytes, class 0, and the last three bytes of the data.
     #[inline(never)]
     fn rare(&self, data: &[u8], pos: usize) -> (u8, usize) {
         let first = data[pos];
         match (first, &data[pos + 1..]) {
             (0xC2..=0xDF, &[b, ..]) if is_continuation(b) => {
-                (self.low[(first as usize & 0x1F) << 6 | b as usize & 0x3F], 2)
+                (self.look_up_two(u32::from_le_bytes([first, b, 0, 0])), 2)
             }
             (0xE0..=0xEF, &[b, c, ..]) if is_continuation(b) && is_continuation(c) => {
                 let block = (first as usize & 0x0F) << 6 | b as usize & 0x3F;
-                if is_assignable(block) {
-                    (self.look_up(block, c), 3)
-                } else {
+                // Below U+0800: overlong. U+D800 to U+DFFF: surrogates.
+                if block < 0x800 / BLOCK || (0xD800 / BLOCK..0xE000 / BLOCK).contains(&block) {
                     (self.invalid, 1)
+                } else {
+                    (self.look_up(block, c), 3)
                 }
             }
             (0xF0..=0xF4, &[b, c, d, ..]) if [b, c, d].into_iter().all(is_continuation) => {
@@ -167,14 +195,8 @@ impl Table {
 
     #[inline(always)]
     fn look_up(&self, block: usize, last: u8) -> u8 {
-        self.blocks[self.index[block] as usize & (MAX_BLOCKS - 1)][last as usize & 0x3F]
+        self.blocks[self.starts[block] as usize | last as usize & 0x3F]
     }
-}
-
-/// Whether a block reached by three bytes is neither overlong (below U+0800) nor of surrogates.
-#[inline(always)]
-fn is_assignable(block: usize) -> bool {
-    block >= 0x20 && block & 0x3E0 != 0x360
 }
 
 #[inline(always)]

@@ -62,6 +62,11 @@ fn letter_run(table: &Table, data: &[u8], mut pos: usize, set: u8, fold: u64) ->
                 return pos;
             }
             pos += n;
+            if n == 2 {
+                while table.two_by_two(data, pos, set) {
+                    pos += 4;
+                }
+            }
         }
     }
 }

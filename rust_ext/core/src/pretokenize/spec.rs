@@ -208,7 +208,7 @@ struct Reader<'a> {
     rest: &'a str,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn item(&mut self) -> Parsed<Step> {
         self.rest = self.rest.trim_start();
         if let Some(inner) = self.rest.strip_prefix("seq(") {
