@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "weights", "counts", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer",
+    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer",
     "resume", "frame", "measurement", "plugin",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
@@ -23,7 +23,13 @@ LAYER = {
     "run": 4, "cli": 4, "report": 4,
 }  # fmt: skip
 SAME_LAYER = {
-    ("train", "objectives"), ("extend", "train"), ("sweep", "train"), ("evaluate", "plugin"), ("cli", "report"), ("cli", "run")}
+    ("train", "objectives"),
+    ("extend", "train"),
+    ("sweep", "train"),
+    ("evaluate", "plugin"),
+    ("cli", "report"),
+    ("cli", "run"),
+}
 FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
 
 
