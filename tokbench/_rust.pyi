@@ -30,6 +30,7 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+    def rows(self, start: int, stop: int) -> PretokenCounts: ...
     def totals(self) -> tuple[list[int], list[int]]: ...
     def at_least(self, min_count: int) -> PretokenCounts: ...
     @staticmethod
@@ -202,7 +203,13 @@ class Counter:
     """Counts the pretokens of files and buffers by group."""
 
     def __new__(
-        cls, groups: list[str], pretokenizer: str, threads: int, strict_utf8: bool, block_size: int
+        cls,
+        groups: list[str],
+        pretokenizer: str,
+        threads: int,
+        strict_utf8: bool,
+        block_size: int,
+        memory: tuple[int, str] | None = None,
     ) -> Counter: ...
     @property
     def pretokenizer(self) -> str: ...
@@ -220,3 +227,13 @@ class Counter:
         progress: Callable[[str, int, int], object] | None = None,
     ) -> None: ...
     def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...
+    def finish_stream(self, progress: Callable[[str, int, int], object] | None = None) -> CountStream: ...
+
+class CountStream:
+    """A count table in parts, smallest pretoken first."""
+
+    @property
+    def n_runs(self) -> int: ...
+    def next_table(
+        self, n_rows: int, progress: Callable[[str, int, int], object] | None = None
+    ) -> PretokenCounts | None: ...

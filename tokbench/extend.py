@@ -30,7 +30,8 @@ import numpy as np
 
 from tokbench.bpe import Training
 from tokbench.corpus import Corpus
-from tokbench.counts import PretokenCounts, available_threads, count, count_texts
+from tokbench.counting import available_threads
+from tokbench.counts import PretokenCounts, count, count_texts
 from tokbench.errors import ExhaustedError, ParameterError, VocabError
 from tokbench.resume import Segments, Start, Vetoes, encode_pretokens, encoded, model_of
 from tokbench.tokenizer import BpeTokenizer, Tokenizer

@@ -26,6 +26,7 @@ from tokbench.vocab import Vocab
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tokbench.checkpoint import Checkpoint
     from tokbench.corpus import Corpus
     from tokbench.counts import PretokenCounts
     from tokbench.objectives.protocol import Objective
@@ -150,6 +151,7 @@ def train(
     weights: Mapping[str, Number] | None = None,
     alpha: float | None = None,
     start: Tokenizer | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> BpeTokenizer:
     """Train a BPE tokenizer: merge the most frequent pair until there are `vocab_size` tokens.
@@ -190,6 +192,8 @@ def train(
             own. Its merges are repeated on the counts first, whatever pre-tokenizer these were made with, which
             the result has then (superwords are such a second stage). Tie-break, `min_frequency` and
             `max_token_length` are not taken over. The log begins after its last merge.
+        checkpoint: keeps finished counts and merges in its work directory; with one that is resumed, a killed
+            run ends with the result of an uninterrupted one.
         progress: called with phase, done and total about twenty times a second.
 
     Raises:
@@ -220,7 +224,7 @@ def train(
     if isinstance(source, Corpus):
         from tokbench.counts import count
 
-        counts = count(source, pretokenizer or "cl100k", progress=progress)
+        counts = count(source, pretokenizer or "cl100k", checkpoint=checkpoint, progress=progress)
     else:
         counts = source
         if pretokenizer is not None and pretokenizer != counts.pretokenizer:
@@ -262,7 +266,12 @@ def train(
         weight_scale=1 if counts.weights is None else counts.weights.scale,
         start=None if start is None else start.fingerprint,
     )
-    outcome = run(counts.native, settings, objective=objective, begin=begin, progress=progress)
+    if checkpoint is not None:
+        checkpoint.agree("settings", settings.as_dict())
+        checkpoint.check_counts(counts.native)
+    outcome = run(
+        counts.native, settings, objective=objective, begin=begin, checkpoint=checkpoint, progress=progress
+    )
     training = Training(settings.as_dict() | cut_off, outcome.log)
     if begin is not None:
         grown = begin.grown(_made(outcome.vocab, begin), outcome.merges)
@@ -317,6 +326,7 @@ def run(
     *,
     objective: Objective | None = None,
     begin: Start | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Carry a training run out; `train` wraps its result into a tokenizer.
@@ -345,11 +355,9 @@ def run(
             )
             raise ParameterError(message)
     if objective is None:
-        left, right, result, count, lengths = engine.run_plain(
-            settings.vocab_size, allow_smaller=settings.allow_smaller, progress=progress
-        )
+        left, right, result, count, lengths = _plain(engine, settings, checkpoint, progress)
     else:
-        left, right, result, count, lengths = _drive(engine, settings, objective, progress)
+        left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
     vocab = _vocab(engine, settings) if begin is None else _ordinary(engine)
     done = 0 if begin is None else len(begin.model.merges)
     log = pl.DataFrame(
@@ -400,11 +408,47 @@ def start(
     )
 
 
+Log = tuple[
+    "NDArray[np.uint32]",
+    "NDArray[np.uint32]",
+    "NDArray[np.uint32]",
+    "NDArray[np.uint64]",
+    "NDArray[np.uint64]",
+]
+"""Left, right, result and count of each step, and the tokens of every group after it."""
+
+
+def _plain(
+    engine: _rust.Engine, settings: Settings, checkpoint: Checkpoint | None, progress: Progress | None
+) -> Log:
+    if checkpoint is None:
+        return engine.run_plain(settings.vocab_size, allow_smaller=settings.allow_smaller, progress=progress)
+    first, size, n_steps = engine.n_ids, settings.vocab_size, 0
+
+    parts: list[Log] = []
+    while not parts or engine.n_ids < size:
+        goal = min(engine.n_ids + checkpoint.every, size)
+        part = engine.run_plain(goal, allow_smaller=True)
+        parts.append(part)
+        checkpoint.record(n_steps, np.stack([column.astype(np.uint64) for column in part[:4]], axis=1))
+        n_steps += len(part[0])
+        if progress is not None:
+            progress("merging", engine.n_ids - first, size - first)
+        if engine.n_ids < goal:
+            # The pairs have run out: this raises unless a smaller vocabulary is allowed.
+            engine.run_plain(size, allow_smaller=settings.allow_smaller)
+            break
+    left, right, result, count, lengths = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return left, right, result, count, lengths
+
+
 def _drive(
-    engine: _rust.Engine, settings: Settings, objective: Objective, progress: Progress | None
-) -> tuple[
-    NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
-]:
+    engine: _rust.Engine,
+    settings: Settings,
+    objective: Objective,
+    checkpoint: Checkpoint | None,
+    progress: Progress | None,
+) -> Log:
     if engine.n_ids > settings.vocab_size:
         message = (
             f"vocab_size: must be at least {engine.n_ids}, the special tokens and the alphabet together; "
@@ -428,6 +472,10 @@ def _drive(
         result, count, _ = engine.merge(step.left, step.right)
         steps.append((step.left, step.right, result, count))
         lengths.append(engine.lengths())
+        if checkpoint is not None and len(steps) % checkpoint.every == 0:
+            checkpoint.record(
+                len(steps) - checkpoint.every, np.array(steps[-checkpoint.every :], dtype=np.uint64)
+            )
         if progress is not None and len(steps) % 256 == 0:
             progress("merging", engine.n_ids - first, settings.vocab_size - first)
     columns = np.array(steps, dtype=np.uint64).reshape(-1, 4)

@@ -16,6 +16,8 @@ tokbench count --corpus sample --out counts.parquet
 
 tokbench count --corpus eng='en/*.txt.zst' --corpus tur=tr.jsonl.gz:text --pretokenizer o200k --out counts.parquet
 
+tokbench count --corpus 'web/*.jsonl.zst' --memory 2GB --temporary /scratch --out counts.parquet
+
 tokbench train --counts counts.parquet --vocab-size 32000 --out my-tokenizer
 """
 
@@ -40,30 +42,39 @@ def count(
         ),
     ] = False,
     threads: parameters.Threads = None,
+    memory: parameters.Memory = None,
+    temporary: parameters.Temporary = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Count pretokens per language and save them as Parquet, for any number of trainings."""
     from tokbench.corpora import open_corpus
-    from tokbench.counts import count as count_pretokens
+    from tokbench.counts import count_to_file
 
     opened = open_corpus(corpus, languages=parameters.split_names(languages), document=document)
     with progress_bar() as progress:
-        counts = count_pretokens(
-            opened, pretokenizer, threads=threads, strict_utf8=strict_utf8, progress=progress
+        counts = count_to_file(
+            opened,
+            out,
+            pretokenizer,
+            threads=threads,
+            strict_utf8=strict_utf8,
+            memory=memory,
+            temporary=temporary,
+            progress=progress,
         )
-    counts.save(out)
     facts = {
         "out": str(out),
         "pretokenizer": counts.pretokenizer,
         "groups": list(counts.groups),
-        "unique_pretokens": len(counts),
+        "unique_pretokens": counts.n_pretokens,
         "pretokens": counts.total_count,
         "bytes": counts.total_bytes,
+        "runs": counts.n_runs,
     }
     if as_json:
         print_json(facts)
     else:
         note(
-            f"{counts.total_bytes:,} bytes, {counts.total_count:,} pretokens, {len(counts):,} unique, "
+            f"{counts.total_bytes:,} bytes, {counts.total_count:,} pretokens, {counts.n_pretokens:,} unique, "
             f"{len(counts.groups)} groups → {out}"
         )

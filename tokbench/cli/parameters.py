@@ -34,6 +34,21 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Threads to use; all cores by default. Never changes a result."),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Bound what counting allocates, for example 2GB; sorted runs beyond it go to --temporary. Never "
+        "changes a result.",
+    ),
+]
+Temporary = Annotated[
+    str | None,
+    typer.Option(
+        "--temporary", metavar="DIR", help="Folder for what exceeds --memory; the system's by default."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
 Weight = Annotated[
