@@ -13,7 +13,8 @@ import pytest
 
 from tokbench import _rust
 from tokbench.errors import ExhaustedError, ParameterError, UnknownTokenError
-from tokbench.train import EngineState, Settings, run, start
+from tokbench.objectives.state import EngineState
+from tokbench.train import Settings, run, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

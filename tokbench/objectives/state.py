@@ -9,6 +9,9 @@ from tokbench.objectives.protocol import Merge
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tokbench import _rust
 
 
@@ -17,7 +20,6 @@ class EngineState:
 
     def __init__(self, engine: _rust.Engine) -> None:
         self._engine = engine
-        self._spelled: list[bytes] = []
         self.groups: Sequence[int] = range(engine.n_groups)
 
     @property
@@ -41,6 +43,10 @@ class EngineState:
     def length(self, group: int) -> int:
         """Return how many tokens a group's text has."""
         return self._engine.length(group)
+
+    def lengths(self) -> NDArray[np.uint64]:
+        """Return how many tokens each group's text has, by group number."""
+        return self._engine.lengths()
 
     def token_bytes(self, token_id: int) -> bytes:
         """Return what a token spells."""

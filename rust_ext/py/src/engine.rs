@@ -26,7 +26,8 @@ type TokenArrays<'py> = (
     Bound<'py, PyArray1<bool>>,
 );
 
-type Rows<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
+type CutPretokens<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
+
 type SegmentArrays<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
 
 type Columns<'py> = (
@@ -176,7 +177,7 @@ impl Engine {
         whole_words: bool,
         drop: bool,
         progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Rows<'py>> {
+    ) -> PyResult<CutPretokens<'py>> {
         let unit = parse_unit(unit)?;
         let given = given(&arena, &offsets, &ordinary, Vec::new())?;
         let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);

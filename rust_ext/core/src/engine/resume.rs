@@ -133,7 +133,8 @@ impl Words {
             return Err(wrong(counts.len().min(ends.len())));
         }
         let mut words = Self {
-            cells: Vec::new(),
+            // At most a cell for each byte and an edge behind each word.
+            cells: Vec::with_capacity(counts.arena.len() + counts.len() + 1),
             weights: Weights::new(counts.groups.len()),
             token_counts: vec![0; tokens.len()],
             lengths: vec![0; counts.groups.len()],
