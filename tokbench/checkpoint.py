@@ -66,7 +66,7 @@ class Checkpoint:
         target = Path(directory)
         if every < 1:
             raise ParameterError(f"checkpoint every {every} merges; expected at least 1")
-        if target.exists():
+        if (target / "job.json").exists():
             raise ParameterError(
                 f"{target} holds an unfinished run; resume it, or delete this directory to start again"
             )
@@ -81,7 +81,8 @@ class Checkpoint:
         }
         fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
         _write(fresh / "job.json", _json(job))
-        fresh.rename(target)
+        # Over an empty directory, which a run leaves that is killed at its very end.
+        fresh.replace(target)
         return cls(target, every, job)
 
     @classmethod
@@ -128,8 +129,12 @@ class Checkpoint:
                 )
 
     def finish(self) -> None:
-        """Remove the work directory."""
-        shutil.rmtree(self.directory)
+        """Remove the work directory, what identifies it last."""
+        for path in self.directory.iterdir():
+            if path.name != "job.json":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (self.directory / "job.json").unlink()
+        self.directory.rmdir()
 
     # Counting
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,6 @@ from tokbench.errors import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 PART_ROWS = 1 << 15
 """Pretokens in a part: what is held as Python objects at a time."""
@@ -123,4 +123,9 @@ def write_parts(target: Path, parts: Iterable[_rust.PretokenCounts], metadata: M
         ) from error
     finally:
         if partial is not None:
-            partial.unlink(missing_ok=True)
+            try:
+                partial.unlink(missing_ok=True)
+            except KeyboardInterrupt:
+                # polars raises Ctrl-C by itself, and Python's own notice of it arrives only now.
+                partial.unlink(missing_ok=True)
+                raise

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from click.core import ParameterSource
-
 from tokbench.cli.console import note
 from tokbench.errors import ParameterError
 from tokbench.run import work_directory
@@ -33,7 +31,7 @@ def begin(context: typer.Context, out: Path, every: int) -> Checkpoint:
     from tokbench.checkpoint import Checkpoint
 
     directory = work_directory(out)
-    if directory.exists():
+    if (directory / "job.json").exists():
         raise ParameterError(
             f"{directory} holds an unfinished run: go on with --resume {out}, or delete it to start again"
         )
@@ -55,7 +53,8 @@ def resumed(context: typer.Context, out: Path) -> tuple[Checkpoint, dict[str, An
         raise ParameterError(f"{out} was begun in the folder {earlier['folder']}; resume it from there")
     parameters: dict[str, Any] = {}
     for name, value in context.params.items():
-        given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        origin = context.get_parameter_source(name)
+        given = origin is not None and origin.name == "COMMANDLINE"
         if name in FREE:
             parameters[name] = value
             continue
@@ -69,15 +68,26 @@ def resumed(context: typer.Context, out: Path) -> tuple[Checkpoint, dict[str, An
     return checkpoint, {**parameters, "resume": None}
 
 
-def is_complete(checkpoint: Checkpoint, out: Path) -> bool:
-    """Whether the run was killed after everything had been written; the work directory is then removed."""
-    for path in (out / "run.json", *out.glob("v*/run.json")):
-        if path.exists():
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            if facts["arguments"].get("job") == checkpoint.job["id"]:
-                checkpoint.finish()
-                return True
-    return False
+def is_complete(out: Path) -> bool:
+    """Whether ``out`` was written by the run whose work directory lies beside it, or is no longer there.
+
+    A run that is killed at its very end may leave the directory, which is removed.
+    """
+    from tokbench.checkpoint import Checkpoint
+
+    jobs = [
+        json.loads(path.read_text(encoding="utf-8"))["arguments"].get("job")
+        for path in (out / "run.json", *out.glob("v*/run.json"))
+        if path.exists()
+    ]
+    directory = work_directory(out)
+    if not (directory / "job.json").exists():
+        return any(job is not None for job in jobs)
+    checkpoint = Checkpoint.resume(directory)
+    if checkpoint.job["id"] not in jobs:
+        return False
+    checkpoint.finish()
+    return True
 
 
 @contextmanager
@@ -94,4 +104,7 @@ def kept(checkpoint: Checkpoint | None, out: Path) -> Iterator[None]:
 
 
 def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+    """Make a parameter fit for JSON; a repeatable option that was not given is None, as the command gets it."""
+    if isinstance(value, list | tuple):
+        return list(value) or None
+    return str(value) if isinstance(value, Path) else value

@@ -168,10 +168,10 @@ def train(
 
     checkpoint: Checkpoint | None = context.obj
     if resume is not None:
-        context.obj, earlier = resuming.resumed(context, resume)
-        if resuming.is_complete(context.obj, resume):
+        if resuming.is_complete(resume):
             note(f"{resume} is complete")
             return
+        context.obj, earlier = resuming.resumed(context, resume)
         train(context, **earlier)
         return
     if out is None or vocab_size is None:
