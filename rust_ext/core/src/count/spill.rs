@@ -61,13 +61,12 @@ impl RunFile {
     /// # Errors
     /// [`Error::File`] if there is no file yet and none can be made.
     pub fn write(&mut self) -> Result<RunWriter<'_>> {
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
-            None => {
-                let made = tempfile::tempfile_in(&self.directory)
-                    .map_err(|error| Self::cannot_write(&self.directory, &error))?;
-                Arc::clone(self.file.insert(Arc::new(made)))
-            }
+        let file = if let Some(file) = &self.file {
+            Arc::clone(file)
+        } else {
+            let made = tempfile::tempfile_in(&self.directory)
+                .map_err(|error| Self::cannot_write(&self.directory, &error))?;
+            Arc::clone(self.file.insert(Arc::new(made)))
         };
         Ok(RunWriter {
             start: self.end,

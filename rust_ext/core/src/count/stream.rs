@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+/// Receives a pretoken, its group and its count.
+type Take<'a> = dyn FnMut(&[u8], u32, u64) -> Result<()> + 'a;
+
 use super::merge::{Stretch, join};
 use super::spill::{RunFile, RunReader};
 use super::table::{INLINE, Run, inline_key, prefix_key};
@@ -173,7 +176,7 @@ impl Merger {
     ///
     /// # Errors
     /// [`crate::Error::File`] if a run on disk cannot be read; whatever `take` returns.
-    fn next(&mut self, take: &mut dyn FnMut(&[u8], u32, u64) -> Result<()>) -> Result<bool> {
+    fn next(&mut self, take: &mut Take<'_>) -> Result<bool> {
         let Some(&number) = self.order.first() else {
             return Ok(false);
         };
