@@ -76,6 +76,15 @@ class PretokenCounts:
         )
         return cls(native, pretokenizer)
 
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, *, groups: Sequence[str], pretokenizer: str) -> PretokenCounts:
+        """Take back what ``to_frame`` returned; ``groups`` gives the group ids and may name empty groups.
+
+        Raises:
+            CorpusError: if the rows are not sorted and unique, or name a group that ``groups`` does not.
+        """
+        return cls(_from_frame(frame, list(groups)), pretokenizer)
+
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups (languages), by group id."""
@@ -122,12 +131,11 @@ class PretokenCounts:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write Parquet; the file appears under its name only when it is complete.
+        """Write Parquet to a path or URI; the file appears under its name only when it is complete.
 
         Raises:
             CorpusError: if it cannot be written.
         """
-        target = Path(path)
         metadata = {
             "tokbench_format": FORMAT_VERSION,
             "tokbench_pretokenizer": self.pretokenizer,
@@ -137,7 +145,12 @@ class PretokenCounts:
             metadata["tokbench_corpus"] = self.corpus_fingerprint
         frame = self.to_frame()
         partial = None
+        target = Path(path)
         try:
+            if "://" in str(path):
+                # Object storage shows a file only once it is complete.
+                frame.write_parquet(str(path), metadata=metadata)
+                return
             handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
             os.close(handle)
             partial = Path(name)
@@ -148,21 +161,26 @@ class PretokenCounts:
             partial.replace(target)
             partial = None
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise CorpusError(f"{target}: cannot write the counts: {error}") from error
+            raise CorpusError(f"{path}: cannot write the counts: {error}") from error
         finally:
             if partial is not None:
                 partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, from a path or URI; a directory as ``tokbench.distributed.load_parts`` does.
 
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
+        name = str(path)
+        if Path(path).is_dir() or ("://" in name and not name.endswith(".parquet")):
+            from tokbench.distributed import load_parts
+
+            return load_parts(name)
         try:
-            metadata = pl.read_parquet_metadata(Path(path))
-            frame = pl.read_parquet(Path(path), glob=False)
+            metadata = pl.read_parquet_metadata(name)
+            frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise CorpusError(f"{path}: cannot read the counts: {error}") from error
         version = metadata.get("tokbench_format")
@@ -261,13 +279,16 @@ def count(
     strict_utf8: bool = False,
     progress: Progress | None = None,
     block_size: int = 1 << 19,
+    engine: str | None = None,
+    engine_options: Mapping[str, str] | None = None,
 ) -> PretokenCounts:
     """Count the pretokens of a corpus, of files by language, or of files without a language (group ``all``).
 
     Pretokens do not cross documents. ``document`` overrides the corpus's own rule (see ``Corpus.from_files``); for
     paths the default is ``file``, under which every byte is counted: Σ length · count = size of the text. Bytes
     that are not UTF-8 are counted as they are unless ``strict_utf8``. The result does not depend on ``threads``,
-    ``block_size`` (text handed to a thread at a time) or the order of the files.
+    ``block_size`` (text handed to a thread at a time) or the order of the files. With an ``engine`` the files are
+    counted by its workers, with its own progress display, to the same table: ``tokbench.distributed.count_on``.
 
     Raises:
         CorpusError: if a file cannot be read or decompressed, a record or column is wrong, or (``strict_utf8``)
@@ -280,6 +301,14 @@ def count(
     5
     """
     opened = _opened(corpus, document)
+    if engine is not None:
+        from tokbench.distributed import count_on
+
+        return count_on(
+            engine, opened, pretokenizer, document=document, strict_utf8=strict_utf8, options=engine_options
+        )
+    if engine_options:
+        raise ParameterError(f"engine_options without an engine: {', '.join(engine_options)}")
     rule = document if document is not None else opened.document
     counter = _counter(opened.languages, pretokenizer, threads, block_size, strict_utf8=strict_utf8)
     native = [
