@@ -53,7 +53,7 @@ MANIFEST = "_manifest.parquet"
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of a task: its group, how to read it, and its size where storage says so (else 0)."""
+    """One file of a task: its group, how to read it, and its size on storage."""
 
     group_id: int
     source: Source
@@ -243,13 +243,11 @@ def plan(
     held: list[Shard] = []
     size = 0
     for shard in shards:
-        # A file of unknown size is a task of its own.
-        weight = shard.n_bytes or most
-        if held and (size + weight > most or shard.group_id != held[0].group_id):
+        if held and (size + shard.n_bytes > most or shard.group_id != held[0].group_id):
             tasks.append(tuple(held))
             held, size = [], 0
         held.append(shard)
-        size += weight
+        size += shard.n_bytes
     if held:
         tasks.append(tuple(held))
     rule = document if document is not None else corpus.document
@@ -356,12 +354,11 @@ def _shards(group_id: int, source: Source | Texts) -> Iterable[Shard]:
         for path, n_bytes in list_files(source.path):
             yield Shard(group_id, replace(source, path=path), n_bytes)
         return
-    path = Path(source.path).absolute()
+    local = Path(source.path).absolute()
     try:
-        n_bytes = path.stat().st_size
+        yield Shard(group_id, replace(source, path=str(local)), local.stat().st_size)
     except OSError as error:
-        raise CorpusError(f"{path}: {error.strerror or error}") from error
-    yield Shard(group_id, replace(source, path=str(path)), n_bytes)
+        raise CorpusError(f"{local}: {error.strerror or error}") from error
 
 
 def _finished(made: Parts, directory: str) -> Parts:

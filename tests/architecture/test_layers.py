@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "counts", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer",
-    "frame", "measurement", "plugin",
+    "reading", "corpus", "pretokenize", "counts", "distributed", "merges", "vocab", "encoding", "bpe", "formats",
+    "tokenizer", "frame", "measurement", "plugin",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
@@ -23,7 +23,7 @@ LAYER = {
     "run": 4, "cli": 4, "report": 4,
 }  # fmt: skip
 SAME_LAYER = {("train", "objectives"), ("evaluate", "plugin"), ("cli", "report"), ("cli", "run")}
-FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
+FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
 
 
 def _sources() -> list[tuple[str, str, Path]]:

@@ -49,7 +49,7 @@ class Spark:
         if not job.tasks:
             return _nothing()
         with _session(options) as session, _translated():
-            return _frame([_summed(session, job).toArrow()])
+            return _frame([_counted(session, job).toArrow()])
 
     def write(self, job: Job, writer: PartWriter, options: Mapping[str, str]) -> list[Part]:
         """Have every reduce task sort its rows and write them as one part."""
@@ -58,17 +58,21 @@ class Spark:
         fields = Part.__dataclass_fields__
         schema = ", ".join(f"{name} {'string' if name == 'name' else 'long'}" for name in fields)
         with _session(options) as session, _translated():
-            ordered = _summed(session, job).sortWithinPartitions("pretoken", "group_id")
+            ordered = _counted(session, job).sortWithinPartitions("pretoken", "group_id")
             rows = ordered.mapInArrow(_part_mapper(writer), schema).collect()
             return sorted((Part(*row) for row in rows), key=lambda part: part.name)
 
 
-def _summed(session: Any, job: Job) -> Any:
+def _counted(session: Any, job: Job) -> Any:
+    numbers = session.range(0, len(job.tasks), 1, len(job.tasks))
+    return summed(numbers.mapInArrow(_task_mapper(job), ROWS))
+
+
+def summed(rows: Any) -> Any:
+    """Add up the rows (``ROWS``) of all tasks, all groups of a pretoken in one partition; null above 2⁶³ - 1."""
     from pyspark.sql import functions
 
-    numbers = session.range(0, len(job.tasks), 1, len(job.tasks))
-    rows = numbers.mapInArrow(_task_mapper(job), ROWS)
-    # try_sum gives null where sum would wrap or, in ANSI mode, fail without naming the pretoken.
+    # Not sum, which wraps outside of ANSI mode, and in it fails without naming the pretoken.
     total = functions.try_sum("count").alias("count")
     return rows.repartition("pretoken").groupBy("pretoken", "group_id").agg(total)
 

@@ -30,7 +30,8 @@ def list_files(uri: str) -> list[tuple[str, int]]:
         # What follows a scheme may be percent-decoded by Arrow: give it the host or bucket alone.
         bucket = folder.split("/", 1)[0]
         system = fs.FileSystem.from_uri(f"{scheme}://{bucket or '/'}")[0]
-        wanted = fs.FileSelector(folder, recursive="**" in pattern or "/" in pattern[len(fixed) :])
+        deep = "**" in pattern or "/" in pattern[len(fixed) :]
+        wanted = fs.FileSelector(folder, recursive=deep, allow_not_found=True)
         infos = system.get_file_info(wanted if is_pattern else [pattern])
     except (OSError, ValueError) as error:
         raise CorpusError(f"{uri}: cannot list: {error}") from error
