@@ -104,7 +104,8 @@ class Parity(Derived):
                 others.append(value)
             yield Cell(language, value, "ratio_of_sums", table.n_documents[language])
         values = defined(others)
-        mean = fmean(values) if values else Undefined(f"no language beside the reference {self.reference}")
+        alone = Undefined(f"no language beside the reference {self.reference}")
+        mean = fmean(values) if values else next(iter(others), alone)
         yield Cell(MACRO, mean, "macro_languages", len(values))
 
 

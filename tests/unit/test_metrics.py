@@ -211,6 +211,12 @@ def test_a_language_of_empty_documents_has_no_premium_and_no_cost() -> None:
     assert [rows[name, "all"]["n"] for name in frame.metrics[1:]] == [2, 2, 2]
 
 
+def test_the_mean_premium_of_empty_languages_says_why_it_is_null() -> None:
+    corpus = Texts({"eng": ["ab"], "ell": [""]}, parallel=True)
+    frame = evaluate(Spelled("a|b"), corpus, metrics=["parity(reference=eng)"])
+    assert frame.filter(group="macro").frame["reason"].item() == "no tokens"
+
+
 def test_gini_of_costs_1_2_3() -> None:
     corpus = Texts({"x": ["a"], "y": ["bc"], "z": ["def"]}, parallel=True)
     tokenizer = Spelled("a", "b|c", "d|e|f")
