@@ -31,7 +31,7 @@ def test_a_foreign_extension_is_refused() -> None:
         "sys.modules['tokbench._rust'] = fake\n"
         "import tokbench\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "elsewhere.so" in done.stderr
     assert "reinstall tokbench" in done.stderr
@@ -44,6 +44,6 @@ def test_nothing_is_installed_under_the_bare_names(tmp_path: Path) -> None:
         "assert u.find_spec('corpora') is None, u.find_spec('corpora')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

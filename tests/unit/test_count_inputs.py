@@ -251,7 +251,7 @@ def test_an_interrupt_ends_counting_within_a_second(tmp_path: Path) -> None:
         "count([sys.argv[1]] * 20000, r'regex:\\w+|\\W', threads=2)"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "a.txt")],
+        [sys.executable, "-P", "-c", program, str(tmp_path / "a.txt")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -127,7 +127,7 @@ def test_a_disk_without_room(place: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(rare_words(60_000, 1))
     options = ["--memory", "1MB", "--temporary", str(folder)] if place == "runs" else []
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, "count", "-c", "text.txt", "--out", "counts.parquet", *options],
+        [sys.executable, "-P", "-c", LIMITED, "count", "-c", "text.txt", "--out", "counts.parquet", *options],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -168,7 +168,7 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends itself SIGINT")
 def test_ctrl_c_while_writing_leaves_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path)], capture_output=True, timeout=60, check=False
+        [sys.executable, "-P", "-c", INTERRUPTED, str(tmp_path)], capture_output=True, timeout=60, check=False
     )
     assert done.returncode == 7, done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -145,5 +145,5 @@ def test_registering_checks_the_class(entry: pytest.MonkeyPatch) -> None:
 
 def test_importing_the_registry_loads_no_numba() -> None:
     code = "import sys, tokbench.metrics; print('numba' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -302,7 +302,9 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_while_a_kernel_compiles_interrupts() -> None:
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", INTERRUPTED], capture_output=True, timeout=120, check=False
+    )
     assert done.returncode == 7, done.stderr
 
 
