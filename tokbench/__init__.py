@@ -24,9 +24,11 @@ from tokbench.corpus import Corpus, Document
 from tokbench.counts import PretokenCounts, count
 from tokbench.encoding import Encoding
 from tokbench.evaluate import evaluate
+from tokbench.extend import extend
 from tokbench.frame import MetricFrame
 from tokbench.merges import Merges
 from tokbench.pretokenize import Pretokenizer
+from tokbench.sweep import sweep
 from tokbench.tokenizer import Tokenizer
 from tokbench.train import train
 from tokbench.vocab import Vocab
@@ -47,7 +49,9 @@ __all__ = [
     "corpora",
     "count",
     "evaluate",
+    "extend",
     "load",
     "metrics",
+    "sweep",
     "train",
 ]

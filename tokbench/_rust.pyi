@@ -30,6 +30,7 @@ class PretokenCounts:
     ) -> tuple[
         NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]
     ]: ...
+    def rows(self, start: int, stop: int) -> PretokenCounts: ...
     def totals(self) -> tuple[list[int], list[int]]: ...
     def at_least(self, min_count: int) -> PretokenCounts: ...
     @staticmethod
@@ -72,6 +73,7 @@ class BpeEncoder:
     def encode(
         self, data: bytes, allowed_special: bool | list[int] | None = None, threads: int = 1
     ) -> NDArray[np.uint32]: ...
+    def prepared(self, data: bytes) -> bytes: ...
     def encode_batch(
         self,
         data: NDArray[np.uint8],
@@ -140,6 +142,43 @@ class Engine:
         track_groups: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
+    @staticmethod
+    def resume(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        lenders: list[int],
+        segments: tuple[NDArray[np.uint32], NDArray[np.int64]],
+        first_id: int,
+        vetoed_pairs: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
+        vetoed_spellings: list[bytes],
+        veto_existing: bool,
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        first_floor: int | None,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def replay(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     @property
     def n_ids(self) -> int: ...
     @property
@@ -164,7 +203,13 @@ class Counter:
     """Counts the pretokens of files and buffers by group."""
 
     def __new__(
-        cls, groups: list[str], pretokenizer: str, threads: int, strict_utf8: bool, block_size: int
+        cls,
+        groups: list[str],
+        pretokenizer: str,
+        threads: int,
+        strict_utf8: bool,
+        block_size: int,
+        memory: tuple[int, str] | None = None,
     ) -> Counter: ...
     @property
     def pretokenizer(self) -> str: ...
@@ -182,3 +227,13 @@ class Counter:
         progress: Callable[[str, int, int], object] | None = None,
     ) -> None: ...
     def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...
+    def finish_stream(self, progress: Callable[[str, int, int], object] | None = None) -> CountStream: ...
+
+class CountStream:
+    """A count table in parts, smallest pretoken first."""
+
+    @property
+    def n_runs(self) -> int: ...
+    def next_table(
+        self, n_rows: int, progress: Callable[[str, int, int], object] | None = None
+    ) -> PretokenCounts | None: ...

@@ -6,11 +6,9 @@ with the columns ``pretoken`` (binary), ``group`` (string) and ``count`` (64-bit
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +16,23 @@ import numpy as np
 import polars as pl
 
 from tokbench import _rust
-from tokbench.corpus import Corpus, Paths, Texts, batches_of
+from tokbench.corpus import Corpus, Paths, batches_of
+from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, parts_of, table_of, write_parts
+from tokbench.counting import BLOCK_BYTES, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
+from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
+
+    from tokbench.checkpoint import Checkpoint
 
 Progress = Callable[[str, int, int], None]
 """Called with phase, finished units and total units (0 where unknown)."""
 
 FORMAT_VERSION = "1"
-_SCHEMA = {"pretoken": pl.Binary(), "group": pl.String(), "count": pl.UInt64()}
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class PretokenCounts:
     """A sorted, sparse table pretoken × group → count, held by the compiled extension.
 
     ``pretokenizer`` is the specification that made the pretokens; ``corpus_fingerprint`` is that of the corpus,
-    where it was known when the table was made.
+    where it was known when the table was made. Of a weighted table the counts are in units of one over
+    ``weights.scale``.
     """
 
     native: _rust.PretokenCounts
     pretokenizer: str
     corpus_fingerprint: str | None = None
+    weights: Weights | None = None
 
     @classmethod
     def from_mapping(
@@ -76,15 +82,6 @@ class PretokenCounts:
         )
         return cls(native, pretokenizer)
 
-    @classmethod
-    def from_frame(cls, frame: pl.DataFrame, *, groups: Sequence[str], pretokenizer: str) -> PretokenCounts:
-        """Take back what ``to_frame`` returned; ``groups`` gives the group ids and may name empty groups.
-
-        Raises:
-            CorpusError: if the rows are not sorted and unique, or name a group that ``groups`` does not.
-        """
-        return cls(_from_frame(frame, list(groups)), pretokenizer)
-
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups (languages), by group id."""
@@ -114,21 +111,7 @@ class PretokenCounts:
 
     def to_frame(self) -> pl.DataFrame:
         """Return the table in its Parquet form: one row per pretoken and group, sorted by both."""
-        arena, offsets, row_starts, group_ids, counts = self.native.arrays()
-        data = arena.tobytes()
-        starts = offsets.tolist()
-        pretokens = pl.Series([data[a:b] for a, b in pairwise(starts)], dtype=pl.Binary)
-        rows = np.repeat(
-            np.arange(len(pretokens), dtype=np.uint32), (row_starts[1:] - row_starts[:-1]).view(np.int64)
-        )
-        names = pl.Series(self.groups, dtype=pl.String)
-        return pl.DataFrame(
-            {
-                "pretoken": pretokens.gather(rows),
-                "group": names.gather(group_ids),
-                "count": pl.Series(counts, dtype=pl.UInt64),
-            }
-        )
+        return frame_of(self.native)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write Parquet to a path or URI; the file appears under its name only when it is complete.
@@ -136,35 +119,20 @@ class PretokenCounts:
         Raises:
             CorpusError: if it cannot be written.
         """
-        metadata = {
-            "tokbench_format": FORMAT_VERSION,
-            "tokbench_pretokenizer": self.pretokenizer,
-            "tokbench_groups": "\n".join(self.groups),
-        }
-        if self.corpus_fingerprint is not None:
-            metadata["tokbench_corpus"] = self.corpus_fingerprint
-        frame = self.to_frame()
-        partial = None
-        target = Path(path)
+        if "://" not in str(path):
+            write_parts(Path(path), parts_of(self.native), self._metadata())
+            return
         try:
-            if "://" in str(path):
-                # Object storage shows a file only once it is complete.
-                frame.write_parquet(str(path), metadata=metadata)
-                return
-            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            os.close(handle)
-            partial = Path(name)
-            frame.write_parquet(partial, metadata=metadata, mkdir=False)
-            umask = os.umask(0)
-            os.umask(umask)
-            partial.chmod(0o666 & ~umask)
-            partial.replace(target)
-            partial = None
+            # Object storage shows a file only when it is complete.
+            self.to_frame().write_parquet(str(path), metadata=self._metadata())
         except (OSError, pl.exceptions.PolarsError) as error:
             raise CorpusError(f"{path}: cannot write the counts: {error}") from error
-        finally:
-            if partial is not None:
-                partial.unlink(missing_ok=True)
+
+    def _metadata(self) -> dict[str, str]:
+        metadata = _metadata(self.groups, self.pretokenizer, self.corpus_fingerprint)
+        if self.weights is not None:
+            metadata["tokbench_weights"] = json.dumps([self.weights.parts, self.weights.scale])
+        return metadata
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
@@ -174,7 +142,7 @@ class PretokenCounts:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
         name = str(path)
-        if Path(path).is_dir() or ("://" in name and not name.endswith(".parquet")):
+        if Path(name).is_dir() or ("://" in name and not name.endswith(".parquet")):
             from tokbench.distributed import load_parts
 
             return load_parts(name)
@@ -188,16 +156,19 @@ class PretokenCounts:
             raise CorpusError(f"{path}: is Parquet, but not a table of pretoken counts (write one with save)")
         if version != FORMAT_VERSION:
             raise CorpusError(f"{path}: has format {version}, this tokbench reads format {FORMAT_VERSION}")
-        if dict(frame.schema) != _SCHEMA:
-            raise CorpusError(f"{path}: has the columns {dict(frame.schema)}, expected {_SCHEMA}")
+        if dict(frame.schema) != SCHEMA:
+            raise CorpusError(f"{path}: has the columns {dict(frame.schema)}, expected {SCHEMA}")
         if frame.null_count().sum_horizontal().item():
             raise CorpusError(f"{path}: holds null values")
         groups = metadata["tokbench_groups"].split("\n") if metadata["tokbench_groups"] else []
         try:
-            native = _from_frame(frame, groups)
+            native = table_of(frame, groups)
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
-        return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"))
+        weights = (
+            Weights(*json.loads(metadata["tokbench_weights"])) if "tokbench_weights" in metadata else None
+        )
+        return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"), weights)
 
     def filter(self, *, min_count: int) -> tuple[PretokenCounts, Dropped]:
         """Leave out pretokens that occur fewer than ``min_count`` times over all groups, and say what was left out.
@@ -207,12 +178,54 @@ class PretokenCounts:
         """
         if min_count < 1:
             raise ParameterError(f"min_count is {min_count}, expected at least 1")
+        self._check_unweighted("cut pretokens off")
         kept = self.native.at_least(min_count)
         left = PretokenCounts(kept, self.pretokenizer, None)
         dropped = Dropped(
             len(self) - len(left), self.total_count - left.total_count, self.total_bytes - left.total_bytes
         )
         return left, dropped
+
+    def weighted(
+        self, weights: Mapping[str, Number] | None = None, *, alpha: float | None = None
+    ) -> PretokenCounts:
+        """Multiply each group's counts: by its weight (1 where none is given), or towards equal shares.
+
+        `alpha` draws the groups' shares of the bytes towards each other, ``n^alpha / Σ n^alpha``: 1 leaves them,
+        0 makes them equal. The weighted counts are exact integers in units of one over ``weights.scale``
+        (see ``tokbench.weights``), so nothing about training becomes inexact.
+
+        Raises:
+            ParameterError: for an unknown group, a weight that is not positive or has more than four decimals,
+                both or neither of the two arguments, or a table that is weighted already.
+            CorpusError: when a weighted count reaches 2⁶⁴.
+
+        >>> table = PretokenCounts.from_mapping({"eng": {b"a": 4}, "tur": {b"a": 1}})
+        >>> table.weighted({"tur": 2.5}).to_frame()["count"].to_list()
+        [8, 5]
+        """
+        self._check_unweighted("weight the counts")
+        if (weights is None) == (alpha is None):
+            raise ParameterError("give either weights by group or alpha")
+        if alpha is not None:
+            made = Weights.temperature(dict(zip(self.groups, self.native.totals()[1], strict=True)), alpha)
+        else:
+            made = Weights.of(weights or {}, self.groups)
+        arena, offsets, row_starts, group_ids, counts = self.native.arrays()
+        largest = [(1 << 64) - 1] * len(self.groups)
+        for group_id, group in enumerate(self.groups):
+            largest[group_id] //= made.parts[group]
+        if (counts > np.array(largest, dtype=np.uint64)[group_ids]).any():
+            raise CorpusError(f"a weighted count reaches 2^64 (scale {made.scale}); use smaller weights")
+        parts = np.array([made.parts[group] for group in self.groups], dtype=np.uint64)
+        native = _rust.PretokenCounts(
+            list(self.groups), arena, offsets, row_starts, group_ids, counts * parts[group_ids]
+        )
+        return PretokenCounts(native, self.pretokenizer, self.corpus_fingerprint, made)
+
+    def _check_unweighted(self, verb: str) -> None:
+        if self.weights is not None:
+            raise ParameterError(f"{verb} before weighting; this table is weighted: {self.weights.as_dict()}")
 
     @classmethod
     def merge(cls, *tables: PretokenCounts) -> PretokenCounts:
@@ -228,6 +241,8 @@ class PretokenCounts:
             raise CorpusError(
                 f"tables of {len(specs)} pre-tokenizers cannot be added: {', '.join(specs) or 'no table given'}"
             )
+        for table in tables:
+            table._check_unweighted("add tables")
         groups = list(dict.fromkeys(group for table in tables for group in table.groups))
         return cls(_rust.PretokenCounts.merge(groups, [table.native for table in tables]), specs[0])
 
@@ -247,27 +262,13 @@ def _ends(lengths: Sequence[int]) -> NDArray[np.uint64]:
     return ends
 
 
-def _from_frame(frame: pl.DataFrame, groups: list[str]) -> _rust.PretokenCounts:
-    """Turn the Parquet form back into the sparse table, whose constructor checks the invariants."""
-    unknown = frame.filter(~pl.col("group").is_in(groups)).get_column("group").unique().sort().to_list()
-    if unknown:
-        raise CorpusError(f"has groups that its metadata does not name: {', '.join(unknown)}")
-    if frame.is_empty():
-        nothing = np.zeros(1, dtype=np.uint64)
-        return _rust.PretokenCounts(
-            groups, nothing[:0].astype(np.uint8), nothing, nothing, nothing[:0].astype(np.uint32), nothing[:0]
-        )
-    ids = frame.get_column("group").replace_strict(groups, list(range(len(groups))), return_dtype=pl.UInt32)
-    pretokens = frame.get_column("pretoken")
-    starts = np.flatnonzero((pretokens != pretokens.shift(1)).fill_null(value=True).to_numpy())
-    unique = pretokens.gather(starts)
-    arena = np.frombuffer(b"".join(unique.to_list()), dtype=np.uint8)
-    row_starts = np.append(starts, len(frame)).astype(np.uint64)
-    offsets = np.zeros(len(unique) + 1, dtype=np.uint64)
-    np.cumsum(unique.bin.size().to_numpy(), out=offsets[1:], dtype=np.uint64)
-    return _rust.PretokenCounts(
-        groups, arena, offsets, row_starts, ids.to_numpy(), frame.get_column("count").to_numpy()
-    )
+def _metadata(groups: Sequence[str], pretokenizer: str, fingerprint: str | None) -> dict[str, str]:
+    metadata = {
+        "tokbench_format": FORMAT_VERSION,
+        "tokbench_pretokenizer": pretokenizer,
+        "tokbench_groups": "\n".join(groups),
+    }
+    return metadata if fingerprint is None else {**metadata, "tokbench_corpus": fingerprint}
 
 
 def count(
@@ -277,8 +278,11 @@ def count(
     document: str | None = None,
     threads: int | None = None,
     strict_utf8: bool = False,
+    memory: int | str | None = None,
+    temporary: str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
-    block_size: int = 1 << 19,
+    block_size: int = BLOCK_BYTES,
     engine: str | None = None,
     engine_options: Mapping[str, str] | None = None,
 ) -> PretokenCounts:
@@ -287,14 +291,20 @@ def count(
     Pretokens do not cross documents. ``document`` overrides the corpus's own rule (see ``Corpus.from_files``); for
     paths the default is ``file``, under which every byte is counted: Σ length · count = size of the text. Bytes
     that are not UTF-8 are counted as they are unless ``strict_utf8``. The result does not depend on ``threads``,
-    ``block_size`` (text handed to a thread at a time) or the order of the files. With an ``engine`` the files are
-    counted by its workers, with its own progress display, to the same table: ``tokbench.distributed.count_on``.
+    ``block_size`` (text handed to a thread at a time), ``memory`` or the order of the files.
+
+    ``memory`` ("2GB", a number of bytes) bounds what counting allocates (see ``tokbench.memory``); what exceeds it
+    goes to a nameless file in ``temporary``, by default the system's folder for such files. The table that is
+    returned comes on top; ``count_to_file`` avoids it. ``checkpoint`` keeps the counts of finished sources.
+
+    With an ``engine`` its workers count the files, to the same table (``tokbench.distributed.count_on``); threads,
+    memory and progress are then the engine's own matter.
 
     Raises:
-        CorpusError: if a file cannot be read or decompressed, a record or column is wrong, or (``strict_utf8``)
-            text is not UTF-8, naming file and line or byte.
+        CorpusError: if a file cannot be read or decompressed, a record or column is wrong, the disk is full, or
+            (``strict_utf8``) text is not UTF-8, naming file and line or byte.
         PretokenizeError: for an unknown pre-tokenizer.
-        ParameterError: if ``threads`` or ``block_size`` is below 1.
+        ParameterError: if ``threads`` or ``block_size`` is below 1, or ``memory`` is too little or no size.
 
     >>> table = count(Corpus.from_texts({"eng": ["a b a"]}), "gpt2")
     >>> table.total_bytes
@@ -304,32 +314,92 @@ def count(
     if engine is not None:
         from tokbench.distributed import count_on
 
+        given = {"threads": threads, "memory": memory, "temporary": temporary, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(f"{', '.join(wrong)}: only for counting here; configure the engine instead")
         return count_on(
             engine, opened, pretokenizer, document=document, strict_utf8=strict_utf8, options=engine_options
         )
     if engine_options:
         raise ParameterError(f"engine_options without an engine: {', '.join(engine_options)}")
     rule = document if document is not None else opened.document
-    counter = _counter(opened.languages, pretokenizer, threads, block_size, strict_utf8=strict_utf8)
-    native = [
-        (group, source.path, source.format, source.field, source.compression, rule)
-        for group, language in enumerate(opened.languages)
-        for source in opened.sources(language)
-        if not isinstance(source, Texts) and source.is_native
-    ]
-    if native:
-        counter.add_files(native, progress)
-    for group, language in enumerate(opened.languages):
-        for source in opened.sources(language):
-            if isinstance(source, Texts) or not source.is_native:
-                done = 0
-                for batch in source.batches(rule):
-                    name = f"{source.path}: documents from {done + 1}"
-                    counter.add_documents(group, name, batch.data, batch.offsets.view(np.uint64), progress)
-                    done += len(batch)
-    # Only where it has been computed anyhow: it would mean reading everything once more.
-    fingerprint = opened.__dict__.get("fingerprint") if rule == opened.document else None
-    return PretokenCounts(counter.finish(progress), counter.pretokenizer, fingerprint)
+    counting = Counting(opened.languages, pretokenizer, strict_utf8, threads, block_size, memory, temporary)
+    if checkpoint is not None:
+        return checkpoint.count(opened, counting, rule, progress)
+    counter = counting.count(sources_of(opened), rule, progress)
+    return PretokenCounts(counter.finish(progress), counter.pretokenizer, _fingerprint(opened, rule))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a file of counts holds: distinct pretokens, their occurrences and their bytes.
+
+    ``n_runs`` is the number of sorted runs that were put aside to keep to the memory budget.
+    """
+
+    path: Path
+    pretokenizer: str
+    groups: tuple[str, ...]
+    n_pretokens: int
+    total_count: int
+    total_bytes: int
+    n_runs: int
+
+
+def count_to_file(
+    corpus: Corpus | Mapping[str, Paths] | Paths,
+    path: str | os.PathLike[str],
+    pretokenizer: str = "cl100k",
+    *,
+    document: str | None = None,
+    threads: int | None = None,
+    strict_utf8: bool = False,
+    memory: int | str | None = None,
+    temporary: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Written:
+    """Count as ``count`` and write the table as ``save`` does, byte for byte, without ever holding it whole.
+
+    With ``memory`` the whole process keeps to that budget, besides the interpreter itself.
+
+    Raises:
+        CorpusError, PretokenizeError, ParameterError: as ``count``; CorpusError if the file cannot be written.
+    """
+    opened = _opened(corpus, document)
+    rule = document if document is not None else opened.document
+    counting = Counting(
+        opened.languages, pretokenizer, strict_utf8, threads, memory=memory, temporary=temporary
+    )
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")
+    counter = counting.count(sources_of(opened), rule, progress)
+    stream = counter.finish_stream(progress)
+    n_pretokens = total_count = total_bytes = 0
+
+    def parts() -> Iterator[_rust.PretokenCounts]:
+        nonlocal n_pretokens, total_count, total_bytes
+        while (part := stream.next_table(PART_ROWS, progress)) is not None:
+            counts, sizes = part.totals()
+            n_pretokens, total_count, total_bytes = (
+                n_pretokens + len(part),
+                total_count + sum(counts),
+                total_bytes + sum(sizes),
+            )
+            yield part
+
+    write_parts(
+        target, parts(), _metadata(opened.languages, counter.pretokenizer, _fingerprint(opened, rule))
+    )
+    return Written(
+        target,
+        counter.pretokenizer,
+        opened.languages,
+        n_pretokens,
+        total_count,
+        total_bytes,
+        stream.n_runs,
+    )
 
 
 def count_texts(
@@ -338,17 +408,21 @@ def count_texts(
     *,
     threads: int | None = None,
     strict_utf8: bool = False,
+    memory: int | str | None = None,
+    temporary: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> PretokenCounts:
     """Count documents that iterables yield, by language, without keeping them: each is consumed once.
 
     Raises:
         CorpusError: for an item that is neither str nor bytes; (``strict_utf8``) for bytes that are not UTF-8.
+        ParameterError: as ``count``.
 
     >>> count_texts({"eng": (word for word in ["one", "two"])}, "none").total_count
     2
     """
-    counter = _counter(tuple(texts), pretokenizer, threads, 1 << 19, strict_utf8=strict_utf8)
+    counting = Counting(tuple(texts), pretokenizer, strict_utf8, threads, memory=memory, temporary=temporary)
+    counter = counting.counter()
     for group, (language, items) in enumerate(texts.items()):
         for batch in batches_of(items, language):
             counter.add_documents(group, language, batch.data, batch.offsets.view(np.uint64), progress)
@@ -362,15 +436,6 @@ def _opened(corpus: Corpus | Mapping[str, Paths] | Paths, document: str | None) 
     return Corpus.from_files(files, document=document)
 
 
-def _counter(
-    groups: Sequence[str], pretokenizer: str, threads: int | None, block_size: int, *, strict_utf8: bool
-) -> _rust.Counter:
-    wanted = threads if threads is not None else available_threads()
-    if wanted < 1 or block_size < 1:
-        raise ParameterError(f"threads is {wanted} and block_size {block_size}; both must be at least 1")
-    return _rust.Counter(list(groups), pretokenizer, wanted, strict_utf8, block_size)
-
-
-def available_threads() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _fingerprint(corpus: Corpus, document: str) -> str | None:
+    """Return the corpus's fingerprint where it has been computed anyhow: else it would mean reading all again."""
+    return corpus.__dict__.get("fingerprint") if document == corpus.document else None

@@ -21,6 +21,8 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Texts
+from tokbench.count_files import table_of
+from tokbench.counting import BLOCK_BYTES
 from tokbench.counts import FORMAT_VERSION, PretokenCounts
 from tokbench.errors import CorpusError, ParameterError, PluginError
 from tokbench.pretokenize import Pretokenizer
@@ -335,11 +337,11 @@ def to_table(rows: pl.DataFrame, groups: tuple[str, ...], pretokenizer: str) -> 
         names.gather(rows.get_column("group_id")).alias("group"),
         pl.col("count").cast(pl.UInt64),
     )
-    return PretokenCounts.from_frame(frame, groups=groups, pretokenizer=pretokenizer)
+    return PretokenCounts(table_of(frame, groups), pretokenizer)
 
 
 def _new_counter(job: Job) -> _rust.Counter:
-    return _rust.Counter(list(job.groups), job.pretokenizer, 1, job.strict_utf8, 1 << 19)
+    return _rust.Counter(list(job.groups), job.pretokenizer, 1, job.strict_utf8, BLOCK_BYTES)
 
 
 def _shards(group_id: int, source: Source | Texts) -> Iterable[Shard]:

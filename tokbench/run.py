@@ -17,6 +17,7 @@ from tokbench.errors import NotRepresentableError, ParameterError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tokbench.checkpoint import Checkpoint
     from tokbench.tokenizer import Tokenizer
 
 FORMATS = ("tokbench", "huggingface", "tiktoken")
@@ -24,14 +25,16 @@ FORMATS = ("tokbench", "huggingface", "tiktoken")
 
 
 @contextmanager
-def new_directory(out: Path, *, overwrite: bool) -> Iterator[Path]:
+def new_directory(out: Path, *, overwrite: bool, within: Path | None = None) -> Iterator[Path]:
     """Yield a temporary directory that becomes ``out`` when the block ends without an exception.
+
+    It lies beside ``out`` unless ``within`` names a folder of the same file system.
 
     Raises:
         ParameterError: ``out`` exists and is not to be replaced, or its parent is not a directory.
     """
     check_target(out, overwrite=overwrite)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as holder:
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=within or out.parent) as holder:
         fresh = Path(holder) / out.name
         fresh.mkdir()
         yield fresh
@@ -72,6 +75,7 @@ def write_run(
     formats: Sequence[str],
     arguments: Mapping[str, Any],
     overwrite: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, str]:
     """Write a run directory and return format → reason for each format that cannot hold this tokenizer.
 
@@ -81,6 +85,7 @@ def write_run(
         formats: names out of :data:`FORMATS`; ``tokbench`` is always written.
         arguments: what the run was asked to do; goes into ``run.json``.
         overwrite: replace an existing directory.
+        checkpoint: the work directory of the run, which is removed once ``out`` is there.
 
     Raises:
         ParameterError: unknown format, or a target that cannot be written.
@@ -90,7 +95,7 @@ def write_run(
     check_formats(formats)
     refused: dict[str, str] = {}
     training = getattr(tokenizer, "training", None)
-    with new_directory(out, overwrite=overwrite) as folder:
+    with new_directory(out, overwrite=overwrite, within=_within(checkpoint)) as folder:
         tokenizer.save(folder / "tokenizer.tokbench.json")
         for name in formats:
             try:
@@ -100,7 +105,7 @@ def write_run(
                     tokenizer.save(folder / "tokenizer.tiktoken")
             except NotRepresentableError as error:
                 refused[name] = str(error)
-        facts = {
+        facts: dict[str, Any] = {
             "arguments": dict(arguments),
             "tokenizer": {"fingerprint": tokenizer.fingerprint, "vocab_size": tokenizer.vocab_size},
             "not_representable": refused,
@@ -113,4 +118,39 @@ def write_run(
         (folder / "run.json").write_text(
             json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
+    if checkpoint is not None:
+        checkpoint.finish()
+    return refused
+
+
+def _within(checkpoint: Checkpoint | None) -> Path | None:
+    return None if checkpoint is None else checkpoint.directory
+
+
+def work_directory(out: Path) -> Path:
+    """Return where a run that is to become ``out`` keeps its checkpoints."""
+    return out.parent / f".{out.name}.partial"
+
+
+def write_runs(
+    out: Path,
+    tokenizers: Mapping[int, Tokenizer],
+    *,
+    formats: Sequence[str],
+    arguments: Mapping[str, Any],
+    overwrite: bool = False,
+    checkpoint: Checkpoint | None = None,
+) -> dict[str, str]:
+    """Write the run directories ``v<size>`` of a sweep into one directory, each as `write_run` writes it alone.
+
+    Raises:
+        ParameterError: unknown format, or a target that cannot be written.
+    """
+    refused: dict[str, str] = {}
+    with new_directory(out, overwrite=overwrite, within=_within(checkpoint)) as folder:
+        for size, tokenizer in tokenizers.items():
+            given = {**arguments, "vocab_size": size}
+            refused |= write_run(folder / f"v{size}", tokenizer, formats=formats, arguments=given)
+    if checkpoint is not None:
+        checkpoint.finish()
     return refused

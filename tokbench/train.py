@@ -1,13 +1,16 @@
 """`train`: pretoken counts (or a corpus) → a BPE tokenizer, exactly and reproducibly.
 
-The same counts and settings give the same merges for any number of threads and any order of the input. With the
-defaults they are those of Hugging Face's `BpeTrainer` with the 256-byte initial alphabet.
+outcome.vocab,
+outcome.merges,
+pretokenizer=counts.pretokenizer,
+unit="character" if unit == "character" else "byte",
+training=training,
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,15 +20,19 @@ from tokbench import _rust
 from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.merges import Merges
-from tokbench.objectives.protocol import Merge, Objective
+from tokbench.objectives.state import EngineState
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tokbench.checkpoint import Checkpoint
     from tokbench.corpus import Corpus
     from tokbench.counts import PretokenCounts
-    from tokbench.tokenizer import Tokenizer
+    from tokbench.objectives.protocol import Objective
+    from tokbench.resume import Start
+    from tokbench.tokenizer import BpeTokenizer, Tokenizer
+    from tokbench.weights import Number
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,6 +64,10 @@ class Settings:
     tie_break: str = "ids"
     objective: str = "plain"
     allow_smaller: bool = False
+    min_pretoken_count: int = 1
+    weights: Mapping[str, str] | None = None
+    weight_scale: int = 1
+    start: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("unit", self.unit, UNITS)
@@ -64,6 +75,7 @@ class Settings:
         _one_of("alphabet_order", self.alphabet_order, ALPHABET_ORDERS)
         _at_least("vocab_size", self.vocab_size, 1)
         _at_least("min_frequency", self.min_frequency, 0)
+        _at_least("min_pretoken_count", self.min_pretoken_count, 1)
         if self.max_token_length is not None:
             _at_least("max_token_length", self.max_token_length, 2)
         if self.limit_alphabet is not None:
@@ -82,10 +94,16 @@ class Settings:
     def as_dict(self) -> dict[str, object]:
         """Return the fields, ready for JSON."""
         fields = asdict(self)
+        fields["weights"] = None if self.weights is None else dict(self.weights)
         fields["special_tokens"] = list(self.special_tokens)
         if not isinstance(self.initial_alphabet, str):
             fields["initial_alphabet"] = [_symbol_bytes(symbol).hex() for symbol in self.initial_alphabet]
         return fields
+
+    @property
+    def pair_floor(self) -> int:
+        """The minimum frequency in the units of the counts; any pair for 0 and 1."""
+        return self.min_frequency if self.min_frequency <= 1 else self.min_frequency * self.weight_scale
 
     def symbols(self) -> list[bytes] | None:
         """Return the symbols that exist without occurring; None for none."""
@@ -100,50 +118,15 @@ class Settings:
 class Outcome:
     """The outcome of a run.
 
-    `log` has one row per step: step, left, right, result, token (bytes), count (of the pair when it was chosen)
-    and for every group a column ``tokens_<group>``, the number of tokens of the group's text after the step. So
-    the compression at every smaller vocabulary size is in it.
+    `log` has one row per step: step, left, right, result, token (bytes), count (of the pair when it was
+    chosen) and for every group a column ``tokens_<group>``, the number of tokens of the group's text after the
+    step. So the compression at every smaller vocabulary size is in it.
     """
 
     vocab: Vocab
     merges: Merges
     log: pl.DataFrame
     settings: Settings
-
-
-class EngineState:
-    """The engine as an objective sees it (the `State` protocol)."""
-
-    def __init__(self, engine: _rust.Engine) -> None:
-        self._engine = engine
-        self._spelled: list[bytes] = []
-        self.groups: Sequence[int] = range(engine.n_groups)
-
-    @property
-    def n_ids(self) -> int:
-        """Number of ids so far."""
-        return self._engine.n_ids
-
-    def best(self, group: int | None = None) -> Merge | None:
-        """Return the most frequent pair; None when no pair reaches the minimum frequency."""
-        found = self._engine.best(group)
-        return None if found is None else Merge(*found)
-
-    def count(self, left: int, right: int, group: int | None = None) -> int:
-        """Return how often `left` stands directly before `right`."""
-        return self._engine.count(left, right, group)
-
-    def token_count(self, token_id: int) -> int:
-        """Return how often a token occurs."""
-        return self._engine.token_count(token_id)
-
-    def length(self, group: int) -> int:
-        """Return how many tokens a group's text has."""
-        return self._engine.length(group)
-
-    def token_bytes(self, token_id: int) -> bytes:
-        """Return what a token spells."""
-        return self._engine.token_bytes(token_id)
 
 
 def train(
@@ -164,12 +147,17 @@ def train(
     tie_break: str = "ids",
     objective: Objective | None = None,
     allow_smaller: bool = False,
+    min_pretoken_count: int = 1,
+    weights: Mapping[str, Number] | None = None,
+    alpha: float | None = None,
+    start: Tokenizer | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
-) -> Tokenizer:
+) -> BpeTokenizer:
     """Train a BPE tokenizer: merge the most frequent pair until there are `vocab_size` tokens.
 
     Ids: special tokens in the given order, then the 256 fallback tokens if any, the alphabet, and one id per
-    merge. The counts of all groups are added up; weights are a matter of the counts.
+    merge. The counts of all groups are added up, after weighting.
 
     Args:
         source: pretoken counts, or a corpus, which is counted first.
@@ -178,10 +166,10 @@ def train(
         special_tokens: texts that take the first ids. One that spells a token which training makes (only
             printable ASCII in bytes) lends its id to it, as in Hugging Face.
         min_frequency: stop at the first pair that occurs less often; 0 and 1 are the same.
-        max_token_length: no token of more bytes (characters with ``unit="character"``) is made. Hugging Face's
-            ``max_token_length=L`` is ``max(2, L - 1)`` here.
-        initial_alphabet: "bytes" (all 256, the default), "seen" (those that occur; the default for characters),
-            or symbols that are added to those that occur.
+        max_token_length: no token of more bytes (characters with ``unit="character"``) is made. Hugging
+            Face's ``max_token_length=L`` is ``max(2, L - 1)`` here.
+        initial_alphabet: "bytes" (all 256, the default), "seen" (those that occur; the default for
+            characters), or symbols that are added to those that occur.
         limit_alphabet: keep only so many symbols, the most frequent (of equals the first in alphabet order).
             The others vanish from the words and their neighbours become adjacent, as in Hugging Face, unless
             there is a fallback or unknown token.
@@ -191,9 +179,21 @@ def train(
         unknown: write them as this special token, which is put first if it is not among `special_tokens`.
         alphabet_order: the order of the bytes' ids: "gpt2" (as Hugging Face) or "byte" (as rustbpe, bpeasy).
         tie_break: among equally frequent pairs take the smallest ids ("ids", as Hugging Face), the largest
-            strings ("lexmax", compared in GPT-2's printable alphabet) or the smallest byte strings ("lexmin").
+            strings ("lexmax", compared in GPT-2's printable alphabet) or the smallest byte strings
+            ("lexmin").
         objective: a variant's choice of the next merge; plain BPE unless given.
         allow_smaller: accept a smaller vocabulary when the pairs run out.
+        min_pretoken_count: leave out pretokens that occur less often over all groups, before weighting; what
+            was left out is reported in the training's settings (``cut_off``).
+        weights: how much a group's counts count (see ``PretokenCounts.weighted``). The log's counts are then
+            in units of one over ``weight_scale``; `min_frequency` stays in those of the text.
+        alpha: weigh the groups so that their shares of the bytes become ``n^alpha / Σ n^alpha`` instead.
+        start: a trained tokenizer to go on from, up to `vocab_size`; alphabet, special tokens and unit are its
+            own. Its merges are repeated on the counts first, whatever pre-tokenizer these were made with, which
+            the result has then (superwords are such a second stage). Tie-break, `min_frequency` and
+            `max_token_length` are not taken over. The log begins after its last merge.
+        checkpoint: keeps finished counts and merges in its work directory; with one that is resumed, a killed
+            run ends with the result of an uninterrupted one.
         progress: called with phase, done and total about twenty times a second.
 
     Raises:
@@ -207,12 +207,24 @@ def train(
         b'we'
     """
     from tokbench.corpus import Corpus
-    from tokbench.tokenizer import Tokenizer
+    from tokbench.tokenizer import BpeTokenizer, Tokenizer
 
+    if start is not None:
+        _refuse_with_start(
+            special_tokens=bool(special_tokens),
+            initial_alphabet=initial_alphabet is not None,
+            limit_alphabet=limit_alphabet is not None,
+            unit=unit != "byte",
+            character_coverage=character_coverage < 1.0,
+            byte_fallback=byte_fallback,
+            unknown=unknown is not None,
+            alphabet_order=alphabet_order != "gpt2",
+        )
+        pretokenizer = pretokenizer or (start.pretokenizer if isinstance(source, Corpus) else None)
     if isinstance(source, Corpus):
         from tokbench.counts import count
 
-        counts = count(source, pretokenizer or "cl100k", progress=progress)
+        counts = count(source, pretokenizer or "cl100k", checkpoint=checkpoint, progress=progress)
     else:
         counts = source
         if pretokenizer is not None and pretokenizer != counts.pretokenizer:
@@ -221,6 +233,14 @@ def train(
                 f"count the corpus again, or leave it out"
             )
             raise ParameterError(message)
+    counts, cut_off = prepared(counts, min_pretoken_count=min_pretoken_count, weights=weights, alpha=alpha)
+    begin = None
+    if start is not None:
+        from tokbench.resume import continued
+
+        begin = continued(start, counts, progress=progress)
+        unit, special_tokens, initial_alphabet = begin.model.unit, tuple(begin.model.vocab.special), "seen"
+        unknown, byte_fallback = begin.model.vocab.unknown, begin.model.vocab.byte_fallback is not None
     if initial_alphabet is None:
         initial_alphabet = "bytes" if unit == "byte" else "seen"
     if unknown is not None and unknown not in special_tokens:
@@ -241,15 +261,63 @@ def train(
         tie_break=tie_break,
         objective="plain" if objective is None else repr(objective),
         allow_smaller=allow_smaller,
+        min_pretoken_count=min_pretoken_count,
+        weights=None if counts.weights is None else counts.weights.as_dict(),
+        weight_scale=1 if counts.weights is None else counts.weights.scale,
+        start=None if start is None else start.fingerprint,
     )
-    outcome = run(counts.native, settings, objective=objective, progress=progress)
+    if checkpoint is not None:
+        checkpoint.agree("settings", settings.as_dict())
+        checkpoint.check_counts(counts.native)
+    outcome = run(
+        counts.native, settings, objective=objective, begin=begin, checkpoint=checkpoint, progress=progress
+    )
+    training = Training(settings.as_dict() | cut_off, outcome.log)
+    if begin is not None:
+        grown = begin.grown(_made(outcome.vocab, begin), outcome.merges)
+        return BpeTokenizer(
+            replace(grown, pretokenizer=counts.pretokenizer), name="trained", training=training
+        )
     return Tokenizer.from_training(
         outcome.vocab,
         outcome.merges,
         pretokenizer=counts.pretokenizer,
-        unit=unit,
-        training=Training(settings.as_dict(), outcome.log),
+        unit="character" if unit == "character" else "byte",
+        training=training,
     )
+
+
+def prepared(
+    counts: PretokenCounts,
+    *,
+    min_pretoken_count: int,
+    weights: Mapping[str, Number] | None,
+    alpha: float | None,
+) -> tuple[PretokenCounts, dict[str, object]]:
+    """Cut rare pretokens off, then weigh the groups; also say what was cut off, ready for JSON.
+
+    Raises:
+        ParameterError: as ``PretokenCounts.filter`` and ``weighted``.
+    """
+    report: dict[str, object] = {}
+    if min_pretoken_count != 1:
+        counts, dropped = counts.filter(min_count=min_pretoken_count)
+        report = {"cut_off": asdict(dropped)}
+    if weights is not None or alpha is not None:
+        counts = counts.weighted(weights, alpha=alpha)
+    return counts, report
+
+
+def _refuse_with_start(**given: bool) -> None:
+    for name, is_given in given.items():
+        if is_given:
+            message = f"{name}: belongs to the tokenizer that start= goes on from; leave it out"
+            raise ParameterError(message)
+
+
+def _made(vocab: Vocab, begin: Start) -> dict[int, bytes]:
+    """Return the ordinary tokens that the base does not have."""
+    return {i: token for i, token in vocab.tokens.items() if i not in begin.model.vocab.tokens}
 
 
 def run(
@@ -257,26 +325,44 @@ def run(
     settings: Settings,
     *,
     objective: Objective | None = None,
+    begin: Start | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Carry a training run out; `train` wraps its result into a tokenizer.
 
+    With `begin` the run starts there; merges and log hold its own steps only.
+
     Raises:
         ParameterError, ExhaustedError: as `train`.
     """
-    engine = start(
-        counts, settings, track_groups=objective is not None and objective.tracks_groups, progress=progress
-    )
-    if objective is None:
-        left, right, result, count, lengths = engine.run_plain(
-            settings.vocab_size, allow_smaller=settings.allow_smaller, progress=progress
-        )
+    track_groups = objective is not None and objective.tracks_groups
+    if begin is None:
+        engine = start(counts, settings, track_groups=track_groups, progress=progress)
     else:
-        left, right, result, count, lengths = _drive(engine, settings, objective, progress)
-    vocab = _vocab(engine, settings)
+        engine = begin.engine(
+            counts,
+            tie_break=settings.tie_break,
+            max_token_length=settings.max_token_length,
+            min_frequency=settings.pair_floor,
+            expected_merges=max(1, settings.vocab_size - begin.first_id),
+            track_groups=track_groups,
+            progress=progress,
+        )
+        if settings.vocab_size < begin.first_id:
+            message = (
+                f"vocab_size: must be at least {begin.first_id}, what is there; got {settings.vocab_size}"
+            )
+            raise ParameterError(message)
+    if objective is None:
+        left, right, result, count, lengths = _plain(engine, settings, checkpoint, progress)
+    else:
+        left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
+    vocab = _vocab(engine, settings) if begin is None else _ordinary(engine)
+    done = 0 if begin is None else len(begin.model.merges)
     log = pl.DataFrame(
         {
-            "step": np.arange(1, len(left) + 1, dtype=np.uint32),
+            "step": np.arange(done + 1, done + len(left) + 1, dtype=np.uint32),
             "left": left,
             "right": right,
             "result": result,
@@ -314,7 +400,7 @@ def start(
         alphabet_order=settings.alphabet_order,
         tie_break=settings.tie_break,
         max_token_length=settings.max_token_length,
-        min_frequency=settings.min_frequency,
+        min_frequency=settings.pair_floor,
         expected_merges=settings.vocab_size,
         first_floor=first_floor,
         track_groups=track_groups,
@@ -322,11 +408,47 @@ def start(
     )
 
 
+Log = tuple[
+    "NDArray[np.uint32]",
+    "NDArray[np.uint32]",
+    "NDArray[np.uint32]",
+    "NDArray[np.uint64]",
+    "NDArray[np.uint64]",
+]
+"""Left, right, result and count of each step, and the tokens of every group after it."""
+
+
+def _plain(
+    engine: _rust.Engine, settings: Settings, checkpoint: Checkpoint | None, progress: Progress | None
+) -> Log:
+    if checkpoint is None:
+        return engine.run_plain(settings.vocab_size, allow_smaller=settings.allow_smaller, progress=progress)
+    first, size, n_steps = engine.n_ids, settings.vocab_size, 0
+
+    parts: list[Log] = []
+    while not parts or engine.n_ids < size:
+        goal = min(engine.n_ids + checkpoint.every, size)
+        part = engine.run_plain(goal, allow_smaller=True)
+        parts.append(part)
+        checkpoint.record(n_steps, np.stack([column.astype(np.uint64) for column in part[:4]], axis=1))
+        n_steps += len(part[0])
+        if progress is not None:
+            progress("merging", engine.n_ids - first, size - first)
+        if engine.n_ids < goal:
+            # The pairs have run out: this raises unless a smaller vocabulary is allowed.
+            engine.run_plain(size, allow_smaller=settings.allow_smaller)
+            break
+    left, right, result, count, lengths = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return left, right, result, count, lengths
+
+
 def _drive(
-    engine: _rust.Engine, settings: Settings, objective: Objective, progress: Progress | None
-) -> tuple[
-    NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
-]:
+    engine: _rust.Engine,
+    settings: Settings,
+    objective: Objective,
+    checkpoint: Checkpoint | None,
+    progress: Progress | None,
+) -> Log:
     if engine.n_ids > settings.vocab_size:
         message = (
             f"vocab_size: must be at least {engine.n_ids}, the special tokens and the alphabet together; "
@@ -343,13 +465,17 @@ def _drive(
             if settings.allow_smaller:
                 break
             message = (
-                f"vocabulary size {settings.vocab_size} asked for, {engine.n_ids} possible: {objective!r} finds no "
-                f"further step; use more text, a smaller vocab_size or allow_smaller"
+                f"vocabulary size {settings.vocab_size} asked for, {engine.n_ids} possible: {objective!r} "
+                f"finds no further step; use more text, a smaller vocab_size or allow_smaller"
             )
             raise ExhaustedError(message)
         result, count, _ = engine.merge(step.left, step.right)
         steps.append((step.left, step.right, result, count))
         lengths.append(engine.lengths())
+        if checkpoint is not None and len(steps) % checkpoint.every == 0:
+            checkpoint.record(
+                len(steps) - checkpoint.every, np.array(steps[-checkpoint.every :], dtype=np.uint64)
+            )
         if progress is not None and len(steps) % 256 == 0:
             progress("merging", engine.n_ids - first, settings.vocab_size - first)
     columns = np.array(steps, dtype=np.uint64).reshape(-1, 4)
@@ -358,7 +484,8 @@ def _drive(
     return left, right, result_ids, columns[:, 3].copy(), totals
 
 
-def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
+def _ordinary(engine: _rust.Engine) -> Vocab:
+    """Return the tokens that encoding can produce."""
     arena, ends, ordinary = engine.tokens()
     data = arena.tobytes()
     starts = [0, *ends.tolist()]
@@ -366,6 +493,11 @@ def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
         token_id: data[starts[token_id] : starts[token_id + 1]]
         for token_id in np.flatnonzero(ordinary).tolist()
     }
+    return Vocab(tokens, partial=True)
+
+
+def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
+    tokens = _ordinary(engine).tokens
     first_fallback, _, _ = engine.layout()
     fallback = None if first_fallback is None else range(first_fallback, first_fallback + 256)
     complete = {token[0] for token in tokens.values() if len(token) == 1}

@@ -10,19 +10,28 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "counts", "distributed", "merges", "vocab", "encoding", "bpe", "formats",
-    "tokenizer", "frame", "measurement", "plugin",
+    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint",
+    "distributed", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "resume", "frame",
+    "measurement", "plugin",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
 LAYER = {
     "errors": 0, "_rust": 0, "build": 0,
     **dict.fromkeys(ORDER, 1), "frame_files": 1,
-    "objectives": 2, "train": 2, "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
+    "objectives": 2, "train": 2, "extend": 2, "sweep": 2, "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
     "run": 4, "cli": 4, "report": 4,
 }  # fmt: skip
-SAME_LAYER = {("train", "objectives"), ("evaluate", "plugin"), ("cli", "report"), ("cli", "run")}
+SAME_LAYER = {
+    ("train", "objectives"),
+    ("extend", "train"),
+    ("extend", "objectives"),
+    ("sweep", "train"),
+    ("evaluate", "plugin"),
+    ("cli", "report"),
+    ("cli", "run"),
+}
 FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
 
 

@@ -47,7 +47,8 @@ class Job:
 
     def documents(self) -> Iterator[str]:
         if self.document == "file":
-            yield self.file.read_text(encoding="utf-8", newline="")
+            with self.file.open(encoding="utf-8", newline="") as whole:
+                yield whole.read()
             return
         with self.file.open(encoding="utf-8", newline="\n") as lines:
             for line in lines:

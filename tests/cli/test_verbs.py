@@ -18,7 +18,7 @@ from tests.cli.conftest import PROGRAM, Run
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERBS = ["train", "eval", "encode", "decode", "count", "corpora", "metrics"]
+VERBS = ["train", "extend", "eval", "encode", "decode", "count", "corpora", "metrics"]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_help_of_every_verb(run: Run, verb: str) -> None:
     assert len(said) > 300
 
 
-@pytest.mark.parametrize("verb", ["train", "eval", "encode", "decode", "count"])
+@pytest.mark.parametrize("verb", ["train", "extend", "eval", "encode", "decode", "count"])
 def test_help_has_examples(run: Run, verb: str) -> None:
     said = run(verb, "--help").stdout
     assert "Examples" in said

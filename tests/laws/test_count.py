@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokbench.corpus import Corpus
 from tokbench.counts import PretokenCounts, count
+
+if TYPE_CHECKING:
+    import os
+    import random
+
+    import pytest
 
 documents = st.lists(st.binary(max_size=60) | st.text(max_size=30).map(str.encode), max_size=12)
 specs = st.sampled_from(["gpt2", "cl100k", "o200k", "bert", "script", "none"])
@@ -28,6 +35,40 @@ def test_bytes_are_conserved(
     assert pretokens == sorted(pretokens)
     assert len(set(zip(pretokens, frame["group"], strict=True))) == len(frame)
     assert table.totals()["bytes"].to_list() == [sum(map(len, eng)), sum(map(len, tur))]
+
+
+@given(
+    eng=documents,
+    tur=documents,
+    spec=specs,
+    threads=st.sampled_from([1, 2, 16]),
+    block_size=st.integers(1, 99),
+    n_bytes=st.integers(1, 4000),
+    order=st.randoms(use_true_random=False),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_threads_blocks_budget_and_order_do_not_matter(
+    eng: list[bytes],
+    tur: list[bytes],
+    spec: str,
+    threads: int,
+    block_size: int,
+    n_bytes: int,
+    order: random.Random,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tokbench.memory.LEAST", 1)
+    expected = count(Corpus.from_texts({"eng": eng, "tur": tur}), spec, threads=1).to_frame()
+    with tempfile.TemporaryDirectory() as folder:
+        files: dict[str, list[str | os.PathLike[str]]] = {"eng": [], "tur": []}
+        for language, texts in (("eng", eng), ("tur", tur)):
+            for number, text in enumerate(texts):
+                path = Path(folder) / f"{language}{number}.txt"
+                path.write_bytes(text)
+                files[language].append(path)
+            order.shuffle(files[language])
+        made = count(files, spec, threads=threads, block_size=block_size, memory=n_bytes)
+        assert made.to_frame().equals(expected)
 
 
 @given(eng=documents, tur=documents, spec=specs)

@@ -18,7 +18,7 @@ from tokbench.reference.bpe import printable
 from tokbench.train import Outcome, Settings, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 GPT4 = (
@@ -36,7 +36,7 @@ def byte_level(pattern: str | None) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), bytes_only])
 
 
-PRE_TOKENIZERS = {
+PRE_TOKENIZERS: dict[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
     "gpt2": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
     "gpt4": lambda: byte_level(GPT4),
     "spaces": lambda: byte_level(r"\s+|\S+"),
@@ -74,7 +74,7 @@ def theirs(
     documents: list[str], pre: pre_tokenizers.PreTokenizer, **options: Any
 ) -> tuple[list[tuple[str, str]], dict[str, int]]:
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre  # type: ignore[assignment]  # the package's stub has a read-only property
+    tokenizer.pre_tokenizer = pre
     tokenizer.train_from_iterator(documents, trainers.BpeTrainer(show_progress=False, **options))
     model = json.loads(tokenizer.to_str())["model"]
     return [(left, right) for left, right in model["merges"]], model["vocab"]

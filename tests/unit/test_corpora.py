@@ -59,7 +59,7 @@ def test_sample_lines_are_clean(path: Path) -> None:
     assert all(line == line.strip() and line and "\t" not in line for line in lines)
 
 
-SCRIPT_OF = {
+SCRIPT_OF: dict[str, str | tuple[str, ...]] = {
     "Latn": "LATIN", "Cyrl": "CYRILLIC", "Grek": "GREEK", "Geor": "GEORGIAN", "Arab": "ARABIC", "Hebr": "HEBREW",
     "Deva": "DEVANAGARI", "Beng": "BENGALI", "Taml": "TAMIL", "Thai": "THAI", "Hans": "CJK", "Hang": "HANGUL",
     "Jpan": ("CJK", "HIRAGANA", "KATAKANA"),

@@ -291,7 +291,7 @@ def test_the_command_line(corpus: Corpus, tmp_path: Path) -> None:
     )
     assert '"dropped"' in made.stdout
     for wrong, message in (
-        (["--threads", "2"], "--threads is for counting here"),
+        (["--threads", "2"], "--threads: only for counting here"),
         (["-E", "x"], "is not KEY=VALUE"),
     ):
         done = CliRunner().invoke(app, [*start, "--out", str(tmp_path / "no"), *wrong])

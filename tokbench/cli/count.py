@@ -19,6 +19,8 @@ tokbench count --corpus sample --out counts.parquet
 
 tokbench count --corpus eng='en/*.txt.zst' --corpus tur=tr.jsonl.gz:text --pretokenizer o200k --out counts.parquet
 
+tokbench count --corpus 'web/*.jsonl.zst' --memory 2GB --temporary /scratch --out counts.parquet
+
 tokbench train --counts counts.parquet --vocab-size 32000 --out my-tokenizer
 
 tokbench count --engine spark -E master=spark://host:7077 -c eng='s3://bucket/en/*.parquet:content' --out counts/
@@ -52,14 +54,9 @@ def count(
             "--strict-utf8", help="Make invalid UTF-8 an error naming file and byte; else it counts as bytes."
         ),
     ] = False,
-    min_pretoken_count: Annotated[
-        int,
-        typer.Option(
-            "--min-pretoken-count",
-            min=1,
-            help="Leave out pretokens rarer than this over all languages; what is left out is printed.",
-        ),
-    ] = 1,
+    threads: parameters.Threads = None,
+    memory: parameters.Memory = None,
+    temporary: parameters.Temporary = None,
     engine: Annotated[
         str | None,
         typer.Option("--engine", help="Count on an engine instead of here: spark. The table is the same."),
@@ -70,53 +67,54 @@ def count(
             "--engine-option", "-E", metavar="KEY=VALUE", help="Of spark: master=URL, spark.…=…; repeatable."
         ),
     ] = None,
-    threads: parameters.Threads = None,
+    min_pretoken_count: parameters.MinPretokenCount = 1,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Count pretokens per language and save them as Parquet, for any number of trainings."""
     from tokbench.corpora import open_corpus
-    from tokbench.counts import count as count_pretokens
+    from tokbench.counts import count_to_file
 
     opened = open_corpus(corpus, languages=parameters.split_names(languages), document=document)
-    options = _pairs(engine_option or [])
-    if engine is not None and threads is not None:
+    if engine is not None:
+        here = {"--threads": threads, "--memory": memory, "--temporary": temporary}
+        if wrong := [name for name, value in here.items() if value is not None]:
+            raise ParameterError(f"{', '.join(wrong)}: only for counting here; use --engine-option")
+        facts = _count_on(
+            engine,
+            opened,
+            out,
+            pretokenizer,
+            strict_utf8=strict_utf8,
+            least=min_pretoken_count,
+            options=_pairs(engine_option or []),
+        )
+        _say(facts, as_json=as_json)
+        return
+    if engine_option or min_pretoken_count > 1:
         raise ParameterError(
-            "--threads is for counting here; an engine's workers are set with --engine-option"
+            "--engine-option and --min-pretoken-count go with --engine; train takes --min-pretoken-count as well"
         )
-    if engine is not None and not out.endswith(".parquet"):
-        facts = _count_parts(
-            engine, opened, out, pretokenizer, options, strict_utf8=strict_utf8, least=min_pretoken_count
+    with progress_bar() as progress:
+        counts = count_to_file(
+            opened,
+            out,
+            pretokenizer,
+            threads=threads,
+            strict_utf8=strict_utf8,
+            memory=memory,
+            temporary=temporary,
+            progress=progress,
         )
-    else:
-        with progress_bar() as progress:
-            counts = count_pretokens(
-                opened,
-                pretokenizer,
-                threads=threads,
-                strict_utf8=strict_utf8,
-                progress=progress,
-                engine=engine,
-                engine_options=options,
-            )
-        kept, dropped = counts.filter(min_count=min_pretoken_count)
-        (counts if kept.total_count == counts.total_count else kept).save(out)
-        facts = {
-            "out": out,
-            "pretokenizer": kept.pretokenizer,
-            "groups": list(kept.groups),
-            "unique_pretokens": len(kept),
-            "pretokens": kept.total_count,
-            "bytes": kept.total_bytes,
-            "dropped": {
-                "unique_pretokens": dropped.pretokens,
-                "pretokens": dropped.count,
-                "bytes": dropped.bytes,
-            },
-        }
-    if as_json:
-        print_json(facts)
-    else:
-        _report(facts)
+    facts = {
+        "out": out,
+        "pretokenizer": counts.pretokenizer,
+        "groups": list(counts.groups),
+        "unique_pretokens": counts.n_pretokens,
+        "pretokens": counts.total_count,
+        "bytes": counts.total_bytes,
+        "runs": counts.n_runs,
+    }
+    _say(facts, as_json=as_json)
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
@@ -127,50 +125,59 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def _count_parts(
+def _count_on(
     engine: str,
     corpus: Corpus,
     out: str,
     pretokenizer: str,
-    options: dict[str, str],
     *,
     strict_utf8: bool,
     least: int,
+    options: dict[str, str],
 ) -> dict[str, Any]:
-    from tokbench.distributed import count_parts
+    from tokbench.distributed import count_on, count_parts
 
-    made = count_parts(
-        engine,
-        corpus,
-        out,
-        pretokenizer,
-        strict_utf8=strict_utf8,
-        min_pretoken_count=least,
-        options=options,
-    )
+    if out.endswith(".parquet"):
+        whole = count_on(engine, corpus, pretokenizer, strict_utf8=strict_utf8, options=options)
+        counts, dropped = whole.filter(min_count=least)
+        counts.save(out)
+        held = (len(counts), counts.total_count, counts.total_bytes)
+        lost = (dropped.pretokens, dropped.count, dropped.bytes)
+        spec = counts.pretokenizer
+    else:
+        made = count_parts(
+            engine,
+            corpus,
+            out,
+            pretokenizer,
+            strict_utf8=strict_utf8,
+            min_pretoken_count=least,
+            options=options,
+        )
+        held = (made.total("pretokens"), made.total("count"), made.total("bytes"))
+        lost = (made.total("dropped_pretokens"), made.total("dropped_count"), made.total("dropped_bytes"))
+        spec = made.pretokenizer
+    names = ("unique_pretokens", "pretokens", "bytes")
     return {
-        "out": made.directory,
-        "pretokenizer": made.pretokenizer,
-        "groups": list(made.groups),
-        "unique_pretokens": made.total("pretokens"),
-        "pretokens": made.total("count"),
-        "bytes": made.total("bytes"),
-        "dropped": {
-            "unique_pretokens": made.total("dropped_pretokens"),
-            "pretokens": made.total("dropped_count"),
-            "bytes": made.total("dropped_bytes"),
-        },
+        "out": out,
+        "pretokenizer": spec,
+        "groups": list(corpus.languages),
+        **dict(zip(names, held, strict=True)),
+        "dropped": dict(zip(names, lost, strict=True)),
     }
 
 
-def _report(facts: dict[str, Any]) -> None:
+def _say(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
     note(
         f"{facts['bytes']:,} bytes, {facts['pretokens']:,} pretokens, {facts['unique_pretokens']:,} unique, "
         f"{len(facts['groups'])} groups → {facts['out']}"
     )
-    dropped = facts["dropped"]
-    if dropped["pretokens"]:
+    lost = facts.get("dropped", {"pretokens": 0})
+    if lost["pretokens"]:
         note(
-            f"left out as too rare: {dropped['unique_pretokens']:,} unique pretokens, "
-            f"{dropped['pretokens']:,} occurrences, {dropped['bytes']:,} bytes"
+            f"left out as too rare: {lost['unique_pretokens']:,} unique pretokens, "
+            f"{lost['pretokens']:,} occurrences, {lost['bytes']:,} bytes"
         )

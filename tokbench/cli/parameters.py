@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tokbench.errors import ParameterError
+
 _CORPUS = typer.Option(
     "--corpus",
     "-c",
@@ -32,7 +34,81 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Threads to use; all cores by default. Never changes a result."),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Bound what counting allocates, for example 2GB; sorted runs beyond it go to --temporary. Never "
+        "changes a result.",
+    ),
+]
+Temporary = Annotated[
+    str | None,
+    typer.Option(
+        "--temporary", metavar="DIR", help="Folder for what exceeds --memory; the system's by default."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+
+Weight = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weight",
+        metavar="LANGUAGE=W",
+        help="Let a language count W times (at most four decimals); repeatable, 1 unless given.",
+    ),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option(
+        "--alpha",
+        help="Draw the languages' shares of the text together: share ∝ bytes^alpha; 1 as they are, 0 all equal.",
+    ),
+]
+MinPretokenCount = Annotated[
+    int,
+    typer.Option(
+        "--min-pretoken-count",
+        min=1,
+        help="Leave out pretokens that occur less often in all languages together; what this drops is reported.",
+    ),
+]
+
+
+def parse_weights(given: list[str] | None) -> dict[str, str] | None:
+    """Read ``LANGUAGE=W`` arguments.
+
+    Raises:
+        ParameterError: one has no ``=``, or a language is given twice.
+    """
+    if given is None:
+        return None
+    weights: dict[str, str] = {}
+    for argument in given:
+        language, equals, weight = argument.partition("=")
+        if not equals or language in weights:
+            raise ParameterError(f"--weight {argument}: expected LANGUAGE=W, each language once")
+        weights[language] = weight
+    return weights
+
+
+def parse_size(text: str) -> int:
+    """Read a number of tokens; ``k`` is a thousand.
+
+    Raises:
+        ParameterError: it is no number.
+
+    Example:
+        >>> parse_size("32k"), parse_size("50257")
+        (32000, 50257)
+    """
+    digits = text.strip().lower()
+    thousands = digits.endswith("k")
+    digits = digits.removesuffix("k").replace("_", "")
+    if not (digits.isascii() and digits.isdigit()):
+        raise ParameterError(f"{text!r} is no number of tokens; write 32000 or 32k")
+    return int(digits) * (1000 if thousands else 1)
 
 
 def split_names(given: str | None) -> list[str] | None:

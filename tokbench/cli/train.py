@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tokbench.cli import parameters
 from tokbench.cli.console import note, print_json, progress_bar
 from tokbench.errors import NotRepresentableError, ParameterError
+
+if TYPE_CHECKING:
+    from tokbench.checkpoint import Checkpoint
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -18,6 +21,17 @@ tokbench train --corpus sample --vocab-size 4000 --out my-tokenizer
 tokbench train -c eng='en/*.txt.zst' -c tur=tr.jsonl:text -V 32000 -p o200k --special '<|endoftext|>' -o mine
 
 tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --format huggingface,tiktoken
+
+tokbench train -c 'tur=tr/*.txt' -c 'eng=en/*.txt' --alpha 0.3 -V 8k,16k,32k,64k -o sizes
+
+tokbench train -c 'eng=new/*.txt' --start mine -V 48k -o mine-48k
+
+tokbench train -c 'eng=en/*.jsonl.zst' -V 64k -o mine --memory 4GB --checkpoint-every 1000
+
+tokbench train --resume mine
+
+Several sizes take one run and make one directory each: sizes/v8000, sizes/v16000 …, every one of them equal to
+what its own run would write.
 
 The directory holds tokenizer.tokbench.json, training.parquet (every merge with its count and the tokens per
 language after it), run.json (how to repeat it) and, with the format huggingface, what
@@ -31,11 +45,18 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make.")],
+    context: typer.Context,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Directory to make.")] = None,
     vocab_size: Annotated[
-        int,
-        typer.Option("--vocab-size", "-V", help="Number of tokens, special tokens and alphabet included."),
-    ],
+        str | None,
+        typer.Option(
+            "--vocab-size",
+            "-V",
+            metavar="N[,N…]",
+            help="Number of tokens, special tokens and alphabet included; 32k is 32000. Several: one run, one "
+            "directory OUT/vN for each.",
+        ),
+    ] = None,
     corpus: parameters.OptionalCorpus = None,
     counts: Annotated[
         Path | None,
@@ -44,9 +65,22 @@ def train(
     pretokenizer: Annotated[
         str | None,
         typer.Option(
-            "--pretokenizer", "-p", help="Pre-tokenizer by name, regex:… or seq(…); cl100k by default."
+            "--pretokenizer",
+            "-p",
+            help="Pre-tokenizer by name, regex:… or seq(…); that of --start, else cl100k, by default.",
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="BASE",
+            help="Trained tokenizer to go on from, up to --vocab-size; keeps its ids.",
+        ),
+    ] = None,
+    weight: parameters.Weight = None,
+    alpha: parameters.Alpha = None,
+    min_pretoken_count: parameters.MinPretokenCount = 1,
     special: Annotated[
         list[str] | None,
         typer.Option("--special", help="Special token; repeatable, ids in this order from 0."),
@@ -103,20 +137,56 @@ def train(
         bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
     ] = False,
     threads: parameters.Threads = None,
+    memory: parameters.Memory = None,
+    temporary: parameters.Temporary = None,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(
+            "--checkpoint-every",
+            metavar="N",
+            min=1,
+            help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="OUT",
+            help="Go on with a run that was stopped, with the options it was begun with; same result.",
+        ),
+    ] = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
+    from tokbench.cli import resuming
     from tokbench.counts import PretokenCounts
     from tokbench.counts import count as count_pretokens
-    from tokbench.run import check_formats, check_target, write_run
-    from tokbench.train import train as train_tokenizer
+    from tokbench.run import check_formats, check_target, write_run, write_runs
+    from tokbench.sweep import sweep
+    from tokbench.tokenizer import Tokenizer
 
+    checkpoint: Checkpoint | None = context.obj
+    if resume is not None:
+        if resuming.is_complete(resume):
+            note(f"{resume} is complete")
+            return
+        context.obj, earlier = resuming.resumed(context, resume)
+        train(context, **earlier)
+        return
+    if out is None or vocab_size is None:
+        raise ParameterError("give --out and --vocab-size, or --resume")
     wanted = parameters.split_names(formats)
     check_formats(wanted or [])
     check_target(out, overwrite=overwrite)
+    sizes = [parameters.parse_size(size) for size in vocab_size.split(",")]
+    weights = parameters.parse_weights(weight)
+    base = None if start is None else Tokenizer.load(start)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
-    with progress_bar() as progress:
+    if checkpoint is None and checkpoint_every is not None:
+        checkpoint = resuming.begin(context, out, checkpoint_every)
+    with resuming.kept(checkpoint, out), progress_bar() as progress:
         if counts is not None:
             table = PretokenCounts.load(counts)
             if pretokenizer is not None and pretokenizer != table.pretokenizer:
@@ -128,11 +198,18 @@ def train(
 
             opened = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
             table = count_pretokens(
-                opened, pretokenizer or "cl100k", threads=threads, strict_utf8=strict_utf8, progress=progress
+                opened,
+                pretokenizer or (None if base is None else base.pretokenizer) or "cl100k",
+                threads=threads,
+                strict_utf8=strict_utf8,
+                memory=memory,
+                temporary=temporary,
+                checkpoint=checkpoint,
+                progress=progress,
             )
-        tokenizer = train_tokenizer(
+        made = sweep(
             table,
-            vocab_size=vocab_size,
+            vocab_sizes=sizes,
             special_tokens=special or (),
             min_frequency=min_frequency,
             max_token_length=max_token_length,
@@ -145,21 +222,35 @@ def train(
             byte_fallback=byte_fallback,
             unknown=unknown,
             allow_smaller=allow_smaller,
+            min_pretoken_count=min_pretoken_count,
+            weights=weights,
+            alpha=alpha,
+            start=base,
+            checkpoint=checkpoint,
             progress=progress,
         )
-    arguments = {"corpus": corpus, "counts": str(counts) if counts else None, "vocab_size": vocab_size}
-    refused = write_run(
-        out,
-        tokenizer,
-        formats=wanted if wanted is not None else ["huggingface"],
-        arguments=arguments,
-        overwrite=overwrite,
-    )
+    arguments: dict[str, object] = {"corpus": corpus, "counts": str(counts) if counts else None}
+    if checkpoint is not None:
+        arguments["job"] = checkpoint.job["id"]
+    if base is not None:
+        arguments["start"] = start
+    kinds = wanted if wanted is not None else ["huggingface"]
+    tokenizer = made[max(made)]
+    if len(made) == 1:
+        given = {**arguments, "vocab_size": max(made)}
+        refused = write_run(
+            out, tokenizer, formats=kinds, arguments=given, overwrite=overwrite, checkpoint=checkpoint
+        )
+    else:
+        refused = write_runs(
+            out, made, formats=kinds, arguments=arguments, overwrite=overwrite, checkpoint=checkpoint
+        )
     facts = {
         "out": str(out),
         "vocab_size": tokenizer.vocab_size,
         "bytes": table.total_bytes,
         "unique_pretokens": len(table),
+        "sizes": sorted(made),
         "fingerprint": tokenizer.fingerprint,
         "not_representable": refused,
     }
@@ -169,6 +260,8 @@ def train(
         note(
             f"{table.total_bytes:,} bytes, {len(table):,} unique pretokens → {tokenizer.vocab_size:,} tokens in {out}"
         )
+        if tokenizer.training is not None and (lost := tokenizer.training.settings.get("cut_off")):
+            note(f"cut off below {min_pretoken_count} occurrences: {lost}")
         for name, reason in refused.items():
             note(f"no {name} file: {reason}")
     if wanted and refused:

@@ -168,7 +168,14 @@ def _written(part: str) -> Sequence[Mapping[str, Any]]:
         return [_regex(_CL100K)]
     for prefix, written in _REGEX_PREFIXES.items():
         if part.startswith(prefix):
-            return [_regex(part.removeprefix(prefix), written)]
+            pattern = part.removeprefix(prefix)
+            if _DIALECT.search(pattern):
+                message = (
+                    f"a tokenizer.json cannot express the pre-tokenizer {part!r}: another engine reads its "
+                    f"pattern otherwise"
+                )
+                raise NotRepresentableError(message)
+            return [_regex(pattern, written)]
     if part == "digits":
         return [_regex(r"\p{N}+")]
     if part.startswith("digits:") and part.removeprefix("digits:").isdigit():

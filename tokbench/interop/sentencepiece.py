@@ -14,7 +14,7 @@ from tokbench.tokenizer import Tokenizer
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -102,13 +102,12 @@ class SentencePieceTokenizer(Tokenizer):
         data: bytes,
         allowed: bool | list[int],  # noqa: FBT001 - as the native encoder
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        from tokbench.interop.hf import character_spans_to_bytes
-
         _refuse_allowed(allowed)
         text = _strict(data, 0)
-        pieces = self._processor.encode(text, out_type="immutable_proto").pieces
-        ids = np.array([piece.id for piece in pieces], dtype=np.uint32)
-        return ids, character_spans_to_bytes(text, [(piece.begin, piece.end) for piece in pieces])
+        pieces = list(read_pieces(self._processor.encode(text, out_type="serialized_proto")))
+        ids = np.array([token_id for token_id, _, _ in pieces], dtype=np.uint32)
+        spans = np.array([(start, end) for _, start, end in pieces], dtype=np.int64)
+        return ids, spans.reshape(-1, 2)
 
     def _decode_flat(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[bytes]:
         if len(ids) and int(ids.max()) >= self.vocab.n_ids:
@@ -116,6 +115,40 @@ class SentencePieceTokenizer(Tokenizer):
             raise UnknownTokenError(message)
         rows = [ids[a:b].tolist() for a, b in pairwise(offsets)]
         return [self._processor.decode(row).encode() for row in rows]
+
+
+def read_pieces(message: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield (id, first byte, end byte) of every piece of a serialized ``SentencePieceText``.
+
+    Source: sentencepiece.proto; pieces are field 2, and in a piece id is field 2, begin 4, end 5.
+    """
+    for field, value in _fields(message):
+        if field == 2 and isinstance(value, bytes):
+            piece = {number: inner for number, inner in _fields(value) if isinstance(inner, int)}
+            yield piece.get(2, 0), piece.get(4, 0), piece.get(5, 0)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        if tag & 7 == 0:
+            value, place = _varint(message, place)
+            yield tag >> 3, value
+        else:
+            length, place = (4, place) if tag & 7 == 5 else _varint(message, place)
+            yield tag >> 3, message[place : place + length]
+            place += length
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[place]
+        value |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 0x80:
+            return value, place
 
 
 def _refuse_allowed(allowed: bool | list[int]) -> None:  # noqa: FBT001 - as the native encoder

@@ -1,7 +1,7 @@
 """The training seam: the engine owns words, pairs and counts; an objective says which step comes next.
 
-An objective is asked once per step. It looks at the state and answers with a step, or None to stop. It may keep
-what it likes in itself, but must answer equally for equal states: training is deterministic.
+An objective is asked once per step. It looks at the state and answers with a step, or None to stop. It may
+keep what it likes in itself, but must answer equally for equal states: training is deterministic.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class State(Protocol):
 
     def length(self, group: int) -> int:
         """Return how many tokens a group's text has."""
+        ...
+
+    def lengths(self) -> NDArray[np.uint64]:
+        """Return how many tokens each group's text has, by group number."""
         ...
 
     def token_bytes(self, token_id: int) -> bytes:

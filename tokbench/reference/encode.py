@@ -52,7 +52,7 @@ def encode_by_merges(
     """
     if whole_words and pretoken in vocab:
         return [vocab.id_of(pretoken)]
-    table = {}
+    table: dict[tuple[int, int], tuple[int, int]] = {}
     for rank, (left, right, result) in enumerate(merges):
         table.setdefault((left, right), (rank, result))
     return merge_lowest_rank(_bytes(pretoken, vocab), lambda left, right: table.get((left, right)))

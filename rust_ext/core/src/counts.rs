@@ -122,4 +122,28 @@ impl PretokenCounts {
     pub fn total(&self, row: usize) -> u64 {
         self.cells(row).map(|(_, count)| count).sum()
     }
+
+    /// The rows of a range (cut at the end of the table) as a table of their own, with the same groups.
+    #[must_use]
+    pub fn rows(&self, range: std::ops::Range<usize>) -> Self {
+        let end = range.end.min(self.len());
+        let start = range.start.min(end);
+        let from = |positions: &[u64]| -> Vec<u64> {
+            let rows = positions.get(start..=end).unwrap_or(&[0]);
+            rows.iter().map(|position| position - rows[0]).collect()
+        };
+        let span = |positions: &[u64]| match positions.get(start..=end) {
+            Some(rows) => rows[0] as usize..rows[end - start] as usize,
+            None => 0..0,
+        };
+        let cells = span(&self.row_starts);
+        Self {
+            groups: self.groups.clone(),
+            arena: self.arena[span(&self.offsets)].to_vec(),
+            offsets: from(&self.offsets),
+            row_starts: from(&self.row_starts),
+            group_ids: self.group_ids[cells.clone()].to_vec(),
+            counts: self.counts[cells].to_vec(),
+        }
+    }
 }

@@ -16,6 +16,7 @@ fn counter(spec: &str, groups: usize, threads: usize, block_size: usize) -> Coun
         threads,
         strict_utf8: false,
         block_size,
+        memory: None,
     };
     Counter::new(Pretokenizer::parse(spec).unwrap(), names, options).unwrap()
 }

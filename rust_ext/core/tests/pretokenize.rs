@@ -1,4 +1,5 @@
 //! Every scanner against the regular expressions it stands for, run by fancy-regex itself.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod oracle;
 
@@ -52,7 +53,7 @@ fn scanners_equal_their_patterns_for_every_scalar_value() {
 fn scanners_equal_their_patterns_on_every_short_text() {
     for a in NASTY {
         for b in NASTY {
-            for c in NASTY {
+            for c in NASTY.iter().step_by(4) {
                 let text = [*a, *b, *c].concat();
                 for pair in all_patterns() {
                     assert_equal(pair, &text);
@@ -63,9 +64,9 @@ fn scanners_equal_their_patterns_on_every_short_text() {
 }
 
 #[test]
-#[ignore = "slow: 50 MB of real text through a regular-expression engine"]
+#[ignore = "slow: more than 50 MB of real text through a regular-expression engine"]
 fn scanners_equal_their_patterns_on_real_text() {
-    let text = shared_text(usize::MAX);
+    let text = shared_text(1_800_000);
     assert!(text.len() >= 50_000_000, "only {} bytes of real text", text.len());
     std::thread::scope(|scope| {
         for part in 0..2 {
@@ -82,7 +83,7 @@ fn scanners_equal_their_patterns_on_real_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn scanners_equal_their_patterns_on_nasty_text(text in nasty_text(24)) {

@@ -1,4 +1,5 @@
 //! What a specification means, how it is written canonically, and what a mistake is told.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use tokbench_core::pretokenize::{Behaviour, Pretokenizer};
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use tokbench_core::count::{Counter as Core, Options};
+use tokbench_core::count::{CountStream as Stream, Counter as Core, Memory, Options};
 use tokbench_core::pretokenize::Pretokenizer;
 use tokbench_core::{Control, Result};
 
@@ -50,8 +50,13 @@ impl Counter {
 
 #[pymethods]
 impl Counter {
-    /// A counter that has seen nothing.
+    /// A counter that has seen nothing; `memory` is a number of bytes and the folder of the temporary files.
     #[new]
+    #[pyo3(signature = (groups, pretokenizer, threads, strict_utf8, block_size, memory=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "Python calls it with one object per setting"
+    )]
     fn new(
         py: Python<'_>,
         groups: Vec<String>,
@@ -59,11 +64,13 @@ impl Counter {
         threads: usize,
         strict_utf8: bool,
         block_size: usize,
+        memory: Option<(usize, PathBuf)>,
     ) -> PyResult<Self> {
         let options = Options {
             threads,
             strict_utf8,
             block_size,
+            memory: memory.map(|(bytes, directory)| Memory { bytes, directory }),
         };
         let pretokenizer = Pretokenizer::parse(pretokenizer).map_err(|error| raise(py, &error))?;
         let spec = pretokenizer.spec().to_owned();
@@ -120,5 +127,49 @@ impl Counter {
         let core = self.take()?;
         let table = run(py, progress, move |control| core.finish(control))?;
         Ok(PretokenCounts { table })
+    }
+
+    /// Ends counting; the table comes in parts.
+    #[pyo3(signature = (progress=None))]
+    fn finish_stream(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<CountStream> {
+        let core = self.take()?;
+        let stream = run(py, progress, move |control| core.finish_stream(control))?;
+        Ok(CountStream {
+            n_runs: stream.n_runs(),
+            stream: Mutex::new(Some(stream)),
+        })
+    }
+}
+
+/// A count table in parts, smallest pretoken first.
+#[pyclass(frozen, module = "tokbench._rust")]
+pub struct CountStream {
+    /// Absent after a failure.
+    stream: Mutex<Option<Stream>>,
+    /// Number of sorted runs that were written to disk.
+    #[pyo3(get)]
+    n_runs: usize,
+}
+
+#[pymethods]
+impl CountStream {
+    /// The next rows, at most `n_rows`, as a table; `None` after the last.
+    #[pyo3(signature = (n_rows, progress=None))]
+    fn next_table(
+        &self,
+        py: Python<'_>,
+        n_rows: usize,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<PretokenCounts>> {
+        let mut held = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut stream) = held.take() else {
+            return Err(misuse("this stream has failed, was interrupted or is in use"));
+        };
+        let (stream, table) = run(py, progress, move |control| {
+            let table = stream.next_table(n_rows, control)?;
+            Ok((stream, table))
+        })?;
+        *held = Some(stream);
+        Ok(table.map(|table| PretokenCounts { table }))
     }
 }

@@ -66,6 +66,13 @@ impl PretokenCounts {
         )
     }
 
+    /// Rows `start` to `stop` (exclusive, at most the last) as a table of their own.
+    fn rows(&self, py: Python<'_>, start: usize, stop: usize) -> Self {
+        Self {
+            table: py.detach(|| self.table.rows(start..stop)),
+        }
+    }
+
     /// Count and bytes of each group.
     fn totals(&self, py: Python<'_>) -> (Vec<u64>, Vec<u64>) {
         py.detach(|| self.table.totals())

@@ -21,6 +21,7 @@ type Columns<'py> = (
     PyReadonlyArray1<'py, u32>,
     PyReadonlyArray1<'py, u32>,
 );
+type Spans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
 type Triple<'py> = (
     Bound<'py, PyArray1<u32>>,
     Bound<'py, PyArray1<u32>>,
@@ -164,6 +165,11 @@ impl BpeEncoder {
         Ok(encoded.ids.into_pyarray(py))
     }
 
+    /// What is cut into pretokens: the text normalized and with its prefix space.
+    fn prepared<'py>(&self, py: Python<'py>, data: &[u8]) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.encoder.prepared(data)))
+    }
+
     /// Flat ids and offsets of the documents `data[offsets[i]:offsets[i + 1]]`.
     #[pyo3(signature = (data, offsets, allowed_special=None, threads=1, progress=None))]
     fn encode_batch<'py>(
@@ -191,7 +197,7 @@ impl BpeEncoder {
         py: Python<'py>,
         data: &[u8],
         allowed_special: Option<AllowedIds>,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>)> {
+    ) -> PyResult<Spans<'py>> {
         let spans = run(py, None, |control| {
             self.encoder
                 .encode_with_spans(data, allowed(allowed_special.as_ref()), control)

@@ -1,10 +1,12 @@
 //! The Python class of the merge engine: an objective asks it for pairs and orders merges.
 
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokbench_core::Control;
-use tokbench_core::engine::{self, AlphabetOrder, InitialAlphabet, Setup, TieRule, Uncovered, Unit};
+use tokbench_core::engine::{
+    self, AlphabetOrder, Given, InitialAlphabet, Segments, Setup, TieRule, Uncovered, Unit, Vetoes,
+};
 
 use crate::counts::PretokenCounts;
 use crate::door::{misuse, raise, run};
@@ -22,6 +24,16 @@ type TokenArrays<'py> = (
     Bound<'py, PyArray1<u8>>,
     Bound<'py, PyArray1<u64>>,
     Bound<'py, PyArray1<bool>>,
+);
+
+type CutPretokens<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
+
+type SegmentArrays<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
+
+type Columns<'py> = (
+    PyReadonlyArray1<'py, u32>,
+    PyReadonlyArray1<'py, u32>,
+    PyReadonlyArray1<'py, u32>,
 );
 
 type LogArrays<'py> = (
@@ -63,11 +75,7 @@ impl Engine {
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let setup = Setup {
-            unit: match unit {
-                "byte" => Unit::Byte,
-                "character" => Unit::Character,
-                other => return Err(misuse(format!("unit {other:?}"))),
-            },
+            unit: parse_unit(unit)?,
             special_tokens,
             initial_alphabet: initial_alphabet.map_or(InitialAlphabet::Seen, InitialAlphabet::Given),
             limit_alphabet,
@@ -83,12 +91,7 @@ impl Engine {
                 "byte" => AlphabetOrder::Byte,
                 other => return Err(misuse(format!("alphabet_order {other:?}"))),
             },
-            tie_rule: match tie_break {
-                "ids" => TieRule::Ids,
-                "lexmax" => TieRule::LexMax,
-                "lexmin" => TieRule::LexMin,
-                other => return Err(misuse(format!("tie_break {other:?}"))),
-            },
+            tie_rule: parse_tie_rule(tie_break)?,
             max_token_length,
             min_frequency,
             expected_merges,
@@ -98,6 +101,110 @@ impl Engine {
         let table = &counts.get().table;
         let engine = run(py, progress, |control| engine::Engine::new(table, setup, control))?;
         Ok(Self { engine })
+    }
+
+    /// Starts from an existing tokenizer: what each id spells, how each pretoken is cut, what is vetoed.
+    #[staticmethod]
+    #[pyo3(signature = (counts, *, unit, arena, offsets, ordinary, lenders, segments, first_id, vetoed_pairs,
+        vetoed_spellings, veto_existing, tie_break, max_token_length, min_frequency, expected_merges, first_floor,
+        track_groups, progress=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword-only, the parts of a start named on the Python side"
+    )]
+    fn resume(
+        py: Python<'_>,
+        counts: &Bound<'_, PretokenCounts>,
+        unit: &str,
+        arena: PyReadonlyArray1<'_, u8>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        ordinary: PyReadonlyArray1<'_, bool>,
+        lenders: Vec<u32>,
+        segments: SegmentArrays<'_>,
+        first_id: u32,
+        vetoed_pairs: Option<SegmentArrays<'_>>,
+        vetoed_spellings: Vec<Vec<u8>>,
+        veto_existing: bool,
+        tie_break: &str,
+        max_token_length: Option<u32>,
+        min_frequency: u64,
+        expected_merges: u64,
+        first_floor: Option<u64>,
+        track_groups: bool,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let setup = Setup {
+            unit: parse_unit(unit)?,
+            initial_alphabet: InitialAlphabet::Seen,
+            tie_rule: parse_tie_rule(tie_break)?,
+            max_token_length,
+            min_frequency,
+            expected_merges,
+            first_floor,
+            track_groups,
+            ..Setup::default()
+        };
+        let given = given(&arena, &offsets, &ordinary, lenders)?;
+        let segments = segments_of(&segments)?;
+        let protected = vetoed_pairs.as_ref().map(segments_of).transpose()?;
+        let vetoes = (protected.is_some() || !vetoed_spellings.is_empty() || veto_existing)
+            .then(|| Vetoes::new(&protected.unwrap_or_default(), vetoed_spellings, veto_existing));
+        let table = &counts.get().table;
+        let engine = run(py, progress, |control| {
+            engine::Engine::resume(table, setup, &given, &segments, first_id, vetoes, control)
+        })?;
+        Ok(Self { engine })
+    }
+
+    /// Cuts every pretoken as training has left it after the merges (left, right, result).
+    #[staticmethod]
+    #[pyo3(signature = (counts, *, unit, arena, offsets, ordinary, merges, fallback, unknown, whole_words,
+        drop, progress=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword-only, what decides a segmentation"
+    )]
+    fn replay<'py>(
+        py: Python<'py>,
+        counts: &Bound<'py, PretokenCounts>,
+        unit: &str,
+        arena: PyReadonlyArray1<'py, u8>,
+        offsets: PyReadonlyArray1<'py, i64>,
+        ordinary: PyReadonlyArray1<'py, bool>,
+        merges: Columns<'py>,
+        fallback: Option<u32>,
+        unknown: Option<u32>,
+        whole_words: bool,
+        drop: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<CutPretokens<'py>> {
+        let unit = parse_unit(unit)?;
+        let given = given(&arena, &offsets, &ordinary, Vec::new())?;
+        let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);
+        if left.len() != right.len() || left.len() != result.len() {
+            return Err(misuse("left, right and result differ in length"));
+        }
+        let rows: Vec<[u32; 3]> = left
+            .iter()
+            .zip(right)
+            .zip(result)
+            .map(|((&left, &right), &result)| [left, right, result])
+            .collect();
+        let table = &counts.get().table;
+        let segments = run(py, progress, |control| {
+            engine::replay(
+                table,
+                unit,
+                &given,
+                &rows,
+                fallback,
+                unknown,
+                whole_words,
+                drop,
+                control,
+            )
+        })?;
+        Ok((segments.ids.into_pyarray(py), segments.offsets.into_pyarray(py)))
     }
 
     /// The most frequent pair as (left, right, count), over all groups or in one; None when there is none.
@@ -207,6 +314,49 @@ impl Engine {
             log.lengths.into_pyarray(py).reshape(shape)?,
         ))
     }
+}
+
+fn parse_unit(unit: &str) -> PyResult<Unit> {
+    match unit {
+        "byte" => Ok(Unit::Byte),
+        "character" => Ok(Unit::Character),
+        other => Err(misuse(format!("unit {other:?}"))),
+    }
+}
+
+fn parse_tie_rule(tie_break: &str) -> PyResult<TieRule> {
+    match tie_break {
+        "ids" => Ok(TieRule::Ids),
+        "lexmax" => Ok(TieRule::LexMax),
+        "lexmin" => Ok(TieRule::LexMin),
+        other => Err(misuse(format!("tie_break {other:?}"))),
+    }
+}
+
+fn given(
+    arena: &PyReadonlyArray1<'_, u8>,
+    offsets: &PyReadonlyArray1<'_, i64>,
+    ordinary: &PyReadonlyArray1<'_, bool>,
+    lenders: Vec<u32>,
+) -> PyResult<Given> {
+    let offsets: Result<Vec<u64>, _> = offsets
+        .as_slice()?
+        .iter()
+        .map(|&offset| u64::try_from(offset))
+        .collect();
+    Ok(Given {
+        arena: arena.to_vec()?,
+        offsets: offsets.map_err(|_| misuse("negative token offset"))?,
+        ordinary: ordinary.to_vec()?,
+        lenders,
+    })
+}
+
+fn segments_of(arrays: &SegmentArrays<'_>) -> PyResult<Segments> {
+    Ok(Segments {
+        ids: arrays.0.to_vec()?,
+        offsets: arrays.1.to_vec()?,
+    })
 }
 
 impl Engine {

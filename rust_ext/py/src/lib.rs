@@ -25,6 +25,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_class::<counter::CountStream>()?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
     module.add_class::<documents::DocumentReader>()?;

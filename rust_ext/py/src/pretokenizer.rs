@@ -17,6 +17,12 @@ pub struct Pretokenizer {
     pub pretokenizer: tokbench_core::Pretokenizer,
 }
 
+/// A position in a text; no text is longer than `isize::MAX`.
+#[expect(clippy::cast_possible_wrap, reason = "see above")]
+fn signed(position: usize) -> i64 {
+    position as i64
+}
+
 impl Pretokenizer {
     fn wrap(py: Python<'_>, made: tokbench_core::Result<tokbench_core::Pretokenizer>) -> PyResult<Self> {
         made.map(|pretokenizer| Self { pretokenizer })
@@ -78,7 +84,7 @@ impl Pretokenizer {
     fn boundaries<'py>(&self, py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let work = |control: &Control| {
             let ends = self.pretokenizer.boundaries_controlled(data, control)?;
-            Ok(ends.into_iter().map(|end| end as i64).collect::<Vec<_>>())
+            Ok(ends.into_iter().map(signed).collect::<Vec<_>>())
         };
         let ends = if data.len() <= SMALL {
             py.detach(|| work(&Control::new()))

@@ -1,9 +1,11 @@
 //! Counting: blocks of text go to whichever thread is free, every thread counts into tables of its own.
 //!
-//! The counts are sums, so it does not matter which thread counted what; cuts inside of documents are made
+//! With a memory budget a thread whose tables are full writes them to disk as a sorted run; a k-way merge of all
+//! runs and of the tables left gives the result. The counts are sums, so it does not matter which thread counted what; cuts inside of documents are made
 //! only where the pre-tokenizer declares them harmless. The result is therefore the same for any number of
-//! threads, any block size and any order of the files.
+//! threads, any block size, any memory budget and any order of the files.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +15,10 @@ use super::pool::Pool;
 use super::portions::portions;
 use super::read::{Block, BlockReader};
 use super::source::Source;
-use super::table::{INLINE, Run, Table, inline_key};
+use super::spill::RunFile;
+use super::stream::CountStream;
+use super::table::{Run, Table};
+use super::worker::Worker;
 use super::{lock, parallel};
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, PretokenCounts, Result};
@@ -30,6 +35,30 @@ pub struct Options {
     pub strict_utf8: bool,
     /// Bytes of text handed to a thread at a time ([`BLOCK`]).
     pub block_size: usize,
+    /// How much memory counting may take; without it, as much as it needs.
+    pub memory: Option<Memory>,
+}
+
+/// A bound on the memory that counting takes, and where the rest goes.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// Bytes for tables, blocks and buffers of all threads together. One document that cannot be cut, and one
+    /// pretoken, are held whole whatever they take.
+    pub bytes: usize,
+    /// Folder of the temporary files.
+    pub directory: PathBuf,
+}
+
+impl Memory {
+    /// What the tables of all threads may take; the rest is for blocks, buffers and the allocator's slack.
+    fn for_tables(&self) -> usize {
+        self.bytes / 4 * 3
+    }
+
+    /// What the buffers of the final merge may take.
+    fn for_buffers(&self) -> usize {
+        self.bytes / 4
+    }
 }
 
 /// Counts files and buffers, group by group.
@@ -38,87 +67,6 @@ pub struct Counter {
     groups: Vec<String>,
     options: Options,
     workers: Vec<Worker>,
-}
-
-/// What one thread owns: a table per group that it has met.
-struct Worker {
-    tables: Vec<Option<Table>>,
-}
-
-impl Worker {
-    fn table(&mut self, group: u32) -> &mut Table {
-        self.tables[group as usize].get_or_insert_default()
-    }
-}
-
-/// Pretokens between scanner and table: so long has the slot's cache line to arrive.
-const LOOK_AHEAD: usize = 16;
-
-/// Counts the pretokens of one piece of text.
-fn count_text(pretokenizer: &Pretokenizer, table: &mut Table, text: &[u8], control: &Control) -> Result<()> {
-    let mut at = 0;
-    let mut waiting = [(0u128, 0u64); LOOK_AHEAD];
-    let mut next = 0;
-    pretokenizer.for_each_controlled(text, control, |pretoken| {
-        let length = pretoken.len();
-        if length > INLINE {
-            table.add_long(pretoken);
-        } else if length > 0 {
-            // The pretokens concatenate to the text: the next 16 bytes stand at `at`, unless it ends before.
-            let ahead = text.get(at..).and_then(|rest| rest.first_chunk::<16>());
-            let key = if let Some(window) = ahead {
-                inline_key(window, length)
-            } else {
-                let mut window = [0; 16];
-                window[..length].copy_from_slice(pretoken);
-                inline_key(&window, length)
-            };
-            let hash = Table::hash(key);
-            table.prefetch(hash);
-            let (key, hash) = std::mem::replace(&mut waiting[next % LOOK_AHEAD], (key, hash));
-            next += 1;
-            if key != 0 {
-                table.add_short(key, hash);
-            }
-        }
-        at += length;
-    })?;
-    for (key, hash) in waiting {
-        if key != 0 {
-            table.add_short(key, hash);
-        }
-    }
-    if at != text.len() {
-        return Err(Error::Invariant {
-            message: format!(
-                "pre-tokenizer {} returned {at} of {} bytes",
-                pretokenizer.spec(),
-                text.len()
-            ),
-        });
-    }
-    if table.overflowed() {
-        return Err(Error::TooLarge {
-            message: "more than 2^32 different long pretokens in one group; count in shards and merge".into(),
-        });
-    }
-    Ok(())
-}
-
-/// Counts one document or piece of one, after checking it where that is asked for.
-fn count_piece(
-    pretokenizer: &Pretokenizer,
-    table: &mut Table,
-    text: &[u8],
-    strict: Option<&dyn Fn(u64) -> Error>,
-    control: &Control,
-) -> Result<()> {
-    if let Some(error) = strict {
-        if let Err(invalid) = std::str::from_utf8(text) {
-            return Err(error(invalid.valid_up_to() as u64));
-        }
-    }
-    count_text(pretokenizer, table, text, control)
 }
 
 impl Counter {
@@ -134,8 +82,12 @@ impl Counter {
             });
         }
         let workers = (0..options.threads)
-            .map(|_| Worker {
-                tables: groups.iter().map(|_| None).collect(),
+            .map(|_| {
+                let bound = options.memory.as_ref().map(|memory| {
+                    let share = memory.for_tables() / options.threads;
+                    (share, RunFile::new(&memory.directory))
+                });
+                Worker::new(groups.len(), bound)
             })
             .collect();
         Ok(Self {
@@ -198,7 +150,7 @@ impl Counter {
                         index = block.index;
                         pool.give(number, reader);
                         let counted =
-                            worker.count_block(pretokenizer, &sources[number], &block, options, control);
+                            count_block(worker, pretokenizer, &sources[number], &block, options, control);
                         if let Err(error) = counted {
                             pool.fail((number, index), error);
                         }
@@ -248,7 +200,6 @@ impl Counter {
             let Some(worker) = lock(&workers).pop() else {
                 return Ok(());
             };
-            let table = worker.table(group);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= portions.len() || lock(&failure).is_some() {
@@ -262,9 +213,8 @@ impl Counter {
                         offset: piece.bytes.start as u64 - offsets[document] + at,
                     };
                     let strict = options.strict_utf8.then_some(&error as &dyn Fn(u64) -> Error);
-                    if let Err(error) =
-                        count_piece(pretokenizer, table, &data[piece.bytes.clone()], strict, control)
-                    {
+                    let text = &data[piece.bytes.clone()];
+                    if let Err(error) = worker.count(pretokenizer, group, text, strict, control) {
                         let mut failure = lock(&failure);
                         if failure.as_ref().is_none_or(|(earlier, _)| number < *earlier) {
                             *failure = Some((number, error));
@@ -282,19 +232,41 @@ impl Counter {
     /// Ends counting.
     ///
     /// # Errors
-    /// [`Error::Interrupted`].
+    /// [`Error::Interrupted`]; with a memory budget, [`Error::File`] as [`Counter::finish_stream`]. The table
+    /// is not part of the budget.
     pub fn finish(self, control: &Control) -> Result<PretokenCounts> {
-        let tables: Vec<(u32, Table)> = self
-            .workers
-            .into_iter()
-            .flat_map(|worker| worker.tables.into_iter().enumerate())
-            .filter_map(|(group, table)| table.map(|table| (group as u32, table)))
-            .collect();
+        if self.options.memory.is_some() {
+            let groups = self.groups.clone();
+            let whole = self.finish_stream(control)?.next_table(usize::MAX, control)?;
+            return Ok(whole.unwrap_or_else(|| join(groups, Vec::new())));
+        }
+        let threads = self.options.threads;
+        let (groups, runs, _) = self.sort(control)?;
+        let stretches = merge(&runs, threads, control)?;
+        drop(runs);
+        Ok(join(groups, stretches))
+    }
+
+    /// Ends counting; the table comes as a stream, which keeps to the memory budget.
+    ///
+    /// # Errors
+    /// [`Error::File`] if a temporary file cannot be written or read; [`Error::Interrupted`].
+    pub fn finish_stream(self, control: &Control) -> Result<CountStream> {
+        let buffers = self.options.memory.as_ref().map_or(BLOCK, Memory::for_buffers);
+        let (groups, runs, files) = self.sort(control)?;
+        CountStream::new(groups, runs, files, buffers, control)
+    }
+
+    fn sort(self, control: &Control) -> Result<(Vec<String>, Vec<Run>, Vec<RunFile>)> {
+        let (mut tables, mut files) = (Vec::new(), Vec::new());
+        for worker in self.workers {
+            let (held, file) = worker.finish();
+            tables.extend(held);
+            files.extend(file);
+        }
         control.start("sorting", tables.len() as u64);
         let runs = sort_tables(tables, self.options.threads, control)?;
-        let stretches = merge(&runs, self.options.threads, control)?;
-        drop(runs);
-        Ok(join(self.groups, stretches))
+        Ok((self.groups, runs, files))
     }
 }
 
@@ -322,30 +294,27 @@ fn sort_tables(tables: Vec<(u32, Table)>, threads: usize, control: &Control) -> 
     Ok(runs)
 }
 
-impl Worker {
-    fn count_block(
-        &mut self,
-        pretokenizer: &Pretokenizer,
-        source: &Source,
-        block: &Block,
-        options: &Options,
-        control: &Control,
-    ) -> Result<()> {
-        let table = self.table(source.group);
-        for_each_document(block, source, |text, place| {
-            let error = |at: u64| match place {
-                Place::Byte(start) => Error::InvalidUtf8 {
-                    source: source.path.display().to_string(),
-                    offset: start + at,
-                },
-                Place::Line(line, start) => Error::Record {
-                    path: source.path.clone(),
-                    line,
-                    message: format!("byte {} of the text is not valid UTF-8", start + at),
-                },
-            };
-            let strict = options.strict_utf8.then_some(&error as &dyn Fn(u64) -> Error);
-            count_piece(pretokenizer, table, text, strict, control)
-        })
-    }
+fn count_block(
+    worker: &mut Worker,
+    pretokenizer: &Pretokenizer,
+    source: &Source,
+    block: &Block,
+    options: &Options,
+    control: &Control,
+) -> Result<()> {
+    for_each_document(block, source, |text, place| {
+        let error = |at: u64| match place {
+            Place::Byte(start) => Error::InvalidUtf8 {
+                source: source.path.display().to_string(),
+                offset: start + at,
+            },
+            Place::Line(line, start) => Error::Record {
+                path: source.path.clone(),
+                line,
+                message: format!("byte {} of the text is not valid UTF-8", start + at),
+            },
+        };
+        let strict = options.strict_utf8.then_some(&error as &dyn Fn(u64) -> Error);
+        worker.count(pretokenizer, source.group, text, strict, control)
+    })
 }

@@ -56,6 +56,33 @@ impl Stretch {
     }
 }
 
+impl Stretch {
+    /// The pretoken of the last row.
+    pub fn last(&self) -> Option<&[u8]> {
+        let end = *self.ends.last()? as usize;
+        let start = self
+            .ends
+            .len()
+            .checked_sub(2)
+            .map_or(0, |before| self.ends[before]) as usize;
+        self.arena.get(start..end)
+    }
+
+    /// The table whose only stretch this is.
+    fn into_table(mut self, groups: Vec<String>) -> PretokenCounts {
+        self.ends.insert(0, 0);
+        self.row_ends.insert(0, 0);
+        PretokenCounts {
+            groups,
+            arena: self.arena,
+            offsets: self.ends,
+            row_starts: self.row_ends,
+            group_ids: self.group_ids,
+            counts: self.counts,
+        }
+    }
+}
+
 /// Merges runs, which must be ordered by group, on `threads` threads.
 ///
 /// # Errors
@@ -164,7 +191,10 @@ fn merge_range(runs: &[Run], low: Option<u128>, high: Option<u128>, items: &mut 
 }
 
 /// Puts stretches one after another.
-pub fn join(groups: Vec<String>, stretches: Vec<Stretch>) -> PretokenCounts {
+pub fn join(groups: Vec<String>, mut stretches: Vec<Stretch>) -> PretokenCounts {
+    if stretches.len() <= 1 {
+        return stretches.pop().unwrap_or_default().into_table(groups);
+    }
     let rows: usize = stretches.iter().map(|stretch| stretch.ends.len()).sum();
     let cells: usize = stretches.iter().map(|stretch| stretch.counts.len()).sum();
     let mut table = PretokenCounts {

@@ -1,7 +1,8 @@
 //! From files and buffers to documents, and from documents to [`crate::PretokenCounts`].
 //!
 //! `source` says what a file is, `read` hands it out in blocks, `documents` cuts blocks into documents, `counter`
-//! spreads the blocks over threads, `table` counts, `merge` joins the threads' tables.
+//! spreads the blocks over threads, `worker` and `table` count, `merge` joins the threads' tables. Beyond a memory
+//! budget `spill` keeps sorted runs on disk and `stream` merges them.
 
 mod add;
 pub mod batches;
@@ -13,12 +14,16 @@ mod portions;
 pub mod read;
 mod slots;
 pub mod source;
+mod spill;
+mod stream;
 mod table;
+mod worker;
 
 pub use add::add;
 pub use batches::{DocumentBatch, DocumentReader};
-pub use counter::{BLOCK, Counter, Options};
+pub use counter::{BLOCK, Counter, Memory, Options};
 pub use source::{Boundary, Compression, Format, Source};
+pub use stream::CountStream;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -10,7 +10,7 @@ use super::slots::Slots;
 pub const INLINE: usize = 15;
 
 /// Slots of a new table; a power of two.
-const FIRST: usize = 1 << 10;
+pub const FIRST: usize = 1 << 10;
 
 /// One pretoken of up to [`INLINE`] bytes; an all-zero key is a free slot.
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,10 +101,14 @@ fn hash_long(bytes: &[u8]) -> u64 {
 }
 
 /// Counts of pretokens; open addressing, linear probing, at most three quarters full.
+///
+/// A table never grows by itself: it says that it has no room, and its owner decides ([`Table::grow`]).
 #[derive(Debug)]
 pub struct Table {
     shorts: Slots,
     used: usize,
+    /// How many slots may be used before it must grow.
+    limit: usize,
     shift: u32,
     longs: Vec<Long>,
     arena: Vec<u8>,
@@ -113,21 +117,21 @@ pub struct Table {
     overflowed: bool,
 }
 
-impl Default for Table {
-    fn default() -> Self {
+impl Table {
+    /// An empty table of `first` slots, a power of two.
+    pub fn new(first: usize) -> Self {
         Self {
-            shorts: Slots::new(FIRST),
+            shorts: Slots::new(first),
             used: 0,
-            shift: 64 - FIRST.trailing_zeros(),
+            limit: first / 4 * 3,
+            shift: 64 - first.trailing_zeros(),
             longs: Vec::new(),
             arena: Vec::new(),
             places: vec![0; 64],
             overflowed: false,
         }
     }
-}
 
-impl Table {
     /// The hash of an inline key.
     #[inline]
     pub fn hash(key: u128) -> u64 {
@@ -148,9 +152,10 @@ impl Table {
         let _ = hash;
     }
 
-    /// Counts one occurrence of an inline key.
+    /// Counts one occurrence of an inline key; false if there is no room for it.
     #[inline]
-    pub fn add_short(&mut self, key: u128, hash: u64) {
+    #[must_use]
+    pub fn add_short(&mut self, key: u128, hash: u64) -> bool {
         let (hi, lo) = ((key >> 64) as u64, key as u64);
         let mask = self.shorts.len() - 1;
         let mut at = (hash >> self.shift) as usize;
@@ -158,25 +163,25 @@ impl Table {
             let slot = &mut self.shorts[at & mask];
             if slot.lo == lo && slot.hi == hi {
                 slot.count += 1;
-                return;
+                return true;
             }
             if !slot.is_used() {
+                if self.used == self.limit {
+                    return false;
+                }
                 *slot = Short { hi, lo, count: 1 };
-                break;
+                self.used += 1;
+                return true;
             }
             at += 1;
         }
-        self.used += 1;
-        if self.used * 4 > self.shorts.len() * 3 {
-            self.grow_shorts();
-        }
     }
 
-    #[cold]
     fn grow_shorts(&mut self) {
         let size = self.shorts.len() * 2;
         let old = std::mem::replace(&mut self.shorts, Slots::new(size));
         self.shift -= 1;
+        self.limit = size / 4 * 3;
         for &slot in old.iter() {
             if slot.is_used() {
                 let mut at = (fold(slot.hi, slot.lo) >> self.shift) as usize;
@@ -188,8 +193,9 @@ impl Table {
         }
     }
 
-    /// Counts one occurrence of a pretoken longer than [`INLINE`] bytes.
-    pub fn add_long(&mut self, bytes: &[u8]) {
+    /// Counts one occurrence of a pretoken longer than [`INLINE`] bytes; false if there is no room for it.
+    #[must_use]
+    pub fn add_long(&mut self, bytes: &[u8]) -> bool {
         let hash = hash_long(bytes);
         let tag = hash >> 32;
         let mask = self.places.len() - 1;
@@ -203,14 +209,17 @@ impl Table {
                 let long = &mut self.longs[(place as u32 - 1) as usize];
                 if long.bytes(&self.arena) == bytes {
                     long.count += 1;
-                    return;
+                    return true;
                 }
             }
             at += 1;
         }
+        if !self.has_room(bytes.len()) {
+            return false;
+        }
         let Ok(index) = u32::try_from(self.longs.len() + 1) else {
             self.overflowed = true;
-            return;
+            return true;
         };
         self.places[at & mask] = tag << 32 | u64::from(index);
         self.longs.push(Long {
@@ -219,12 +228,60 @@ impl Table {
             count: 1,
         });
         self.arena.extend_from_slice(bytes);
-        if self.longs.len() * 4 > self.places.len() * 3 {
+        true
+    }
+
+    fn places_are_full(&self) -> bool {
+        (self.longs.len() + 1) * 4 > self.places.len() * 3
+    }
+
+    /// Whether one more pretoken of `length` bytes fits in.
+    pub fn has_room(&self, length: usize) -> bool {
+        if length <= INLINE {
+            return self.used < self.limit;
+        }
+        !self.places_are_full()
+            && self.longs.len() < self.longs.capacity()
+            && self.arena.len() + length <= self.arena.capacity()
+    }
+
+    /// Bytes that [`Table::grow`] takes; the old arrays, which it frees after, are not among them.
+    pub fn growth(&self, length: usize) -> usize {
+        if length <= INLINE {
+            return 2 * self.shorts.len() * size_of::<Short>();
+        }
+        let mut bytes = 0;
+        if self.places_are_full() {
+            bytes += 2 * self.places.len() * size_of::<u64>();
+        }
+        if self.longs.len() == self.longs.capacity() {
+            bytes += larger(self.longs.capacity(), 1) * size_of::<Long>();
+        }
+        if self.arena.len() + length > self.arena.capacity() {
+            bytes += larger(self.arena.capacity(), length);
+        }
+        bytes
+    }
+
+    /// Makes room for one more pretoken of `length` bytes.
+    #[cold]
+    pub fn grow(&mut self, length: usize) {
+        if length <= INLINE {
+            return self.grow_shorts();
+        }
+        if self.places_are_full() {
             self.grow_places();
+        }
+        if self.longs.len() == self.longs.capacity() {
+            let wanted = larger(self.longs.capacity(), 1);
+            self.longs.reserve_exact(wanted - self.longs.len());
+        }
+        if self.arena.len() + length > self.arena.capacity() {
+            let wanted = larger(self.arena.capacity(), length);
+            self.arena.reserve_exact(wanted - self.arena.len());
         }
     }
 
-    #[cold]
     fn grow_places(&mut self) {
         let size = self.places.len() * 2;
         let old = std::mem::replace(&mut self.places, vec![0; size]);
@@ -272,6 +329,11 @@ impl Table {
     }
 }
 
+/// The capacity after `capacity` that holds at least `more` elements more: half as much again.
+fn larger(capacity: usize, more: usize) -> usize {
+    capacity + (capacity / 2).max(more).max(32)
+}
+
 /// The sorted contents of one table.
 #[derive(Debug)]
 pub struct Run {
@@ -283,4 +345,11 @@ pub struct Run {
     pub longs: Vec<Long>,
     /// Bytes of the longer ones.
     pub arena: Vec<u8>,
+}
+
+impl Run {
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.shorts.is_empty() && self.longs.is_empty()
+    }
 }

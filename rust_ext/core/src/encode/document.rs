@@ -73,6 +73,18 @@ impl Encoder {
         )
     }
 
+    /// What is cut into pretokens: a text without added tokens, normalized and with its prefix space.
+    pub fn prepared<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let text = match self.normalizer {
+            Some(normalizer) => normalizer.apply(text).0,
+            None => Cow::Borrowed(text),
+        };
+        if !self.prefix_space || text.is_empty() || text.starts_with(b" ") {
+            return text;
+        }
+        Cow::Owned([b" ", &text[..]].concat())
+    }
+
     /// Whether documents go to the pretokens as they are.
     pub(super) fn is_plain(&self, matchers: &Matchers) -> bool {
         matchers.raw.is_empty()

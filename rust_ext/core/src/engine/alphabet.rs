@@ -1,5 +1,6 @@
 //! The alphabet: which initial symbols there are, what ids they have, how a pretoken splits into them.
 
+use super::cells::each_row;
 use super::setup::{AlphabetOrder, InitialAlphabet, Setup, Uncovered, Unit};
 use super::ties::gpt2_rank;
 use super::tokens::{MAX_IDS, Tokens};
@@ -24,6 +25,8 @@ pub(crate) enum Piece {
     Symbol(u32),
     /// A token that takes no part in merges and stands between its neighbours.
     Barrier(u32),
+    /// A symbol without a token.
+    Missing,
 }
 
 /// Symbols and their ids.
@@ -35,6 +38,8 @@ pub(crate) struct Alphabet {
     /// The id of byte 0's fallback token; the others follow.
     fallback: Option<u32>,
     unknown: Option<u32>,
+    /// Whether a symbol without any token is reported rather than dropped.
+    reports_missing: bool,
 }
 
 /// Which ids were given to what, for the vocabulary.
@@ -114,8 +119,38 @@ impl Alphabet {
             ids,
             fallback,
             unknown,
+            reports_missing: false,
         };
         Ok((alphabet, tokens, layout))
+    }
+
+    /// The alphabet of an existing tokenizer: its tokens of one symbol. With `drop` other symbols vanish, else
+    /// they are its fallback tokens, its unknown token or [`Piece::Missing`].
+    pub(crate) fn of_tokens(
+        tokens: &Tokens,
+        unit: Unit,
+        fallback: Option<u32>,
+        unknown: Option<u32>,
+        drop: bool,
+    ) -> Self {
+        let mut ids = vec![if drop { DROPPED } else { UNCOVERED }; n_values(unit)];
+        for id in (0..tokens.len() as u32).filter(|&id| tokens.is_ordinary(id)) {
+            let value = match (unit, tokens.bytes(id)) {
+                (Unit::Byte, &[byte]) => Some(u32::from(byte)),
+                (Unit::Byte, _) => None,
+                (Unit::Character, bytes) => only_character(bytes),
+            };
+            if let Some(value) = value {
+                ids[value as usize] = id;
+            }
+        }
+        Self {
+            unit,
+            ids,
+            fallback,
+            unknown,
+            reports_missing: !drop,
+        }
     }
 
     /// Calls `sink` for each piece of `pretoken`, in order.
@@ -127,6 +162,8 @@ impl Alphabet {
                     let id = self.ids[byte as usize];
                     if id < UNCOVERED {
                         sink(Piece::Symbol(id));
+                    } else if id == UNCOVERED {
+                        sink(Piece::Missing);
                     }
                 }
             }
@@ -158,6 +195,8 @@ impl Alphabet {
             }
         } else if let Some(id) = self.unknown {
             sink(Piece::Barrier(id));
+        } else if self.reports_missing {
+            sink(Piece::Missing);
         }
     }
 }
@@ -165,12 +204,7 @@ impl Alphabet {
 fn count_symbols(counts: &PretokenCounts, unit: Unit, control: &Control) -> Result<Vec<u64>> {
     let mut seen = vec![0u64; n_values(unit)];
     let mut total = 0u64;
-    control.start("indexing", counts.len() as u64);
-    for row in 0..counts.len() {
-        if row % 4096 == 0 {
-            control.check()?;
-            control.advance(4096.min(counts.len() - row) as u64);
-        }
+    each_row(counts, control, |row| {
         let (pretoken, count) = (counts.pretoken(row), counts.total(row));
         // Every sum of the engine is at most this one, so none of them can overflow.
         total = (pretoken.len() as u64)
@@ -186,8 +220,18 @@ fn count_symbols(counts: &PretokenCounts, unit: Unit, control: &Control) -> Resu
                 .flat_map(|chunk| chunk.valid().chars())
                 .for_each(|character| seen[character as usize] += count),
         }
-    }
+        Ok(())
+    })?;
     Ok(seen)
+}
+
+/// The code point of a token of one character.
+fn only_character(token: &[u8]) -> Option<u32> {
+    let mut characters = std::str::from_utf8(token).ok()?.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) => Some(character as u32),
+        _ => None,
+    }
 }
 
 fn given_symbols(setup: &Setup) -> Result<Vec<u32>> {
@@ -211,13 +255,7 @@ fn given_symbols(setup: &Setup) -> Result<Vec<u32>> {
                     [byte] => Ok(u32::from(byte)),
                     _ => fail(symbol),
                 },
-                Unit::Character => {
-                    let mut characters = std::str::from_utf8(symbol).unwrap_or_default().chars();
-                    match (characters.next(), characters.next()) {
-                        (Some(character), None) => Ok(character as u32),
-                        _ => fail(symbol),
-                    }
-                }
+                Unit::Character => only_character(symbol).map_or_else(|| fail(symbol), Ok),
             })
             .collect(),
     }

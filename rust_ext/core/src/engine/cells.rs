@@ -37,7 +37,7 @@ pub(crate) struct Weights {
 const INDEX: u32 = 1 << 31;
 
 impl Weights {
-    fn new(n_groups: usize) -> Self {
+    pub(super) fn new(n_groups: usize) -> Self {
         Self {
             group_bits: n_groups.next_power_of_two().ilog2(),
             totals: Vec::new(),
@@ -47,7 +47,7 @@ impl Weights {
         }
     }
 
-    fn encode(&mut self, counts: &PretokenCounts, row: usize) -> Result<u32> {
+    pub(super) fn encode(&mut self, counts: &PretokenCounts, row: usize) -> Result<u32> {
         let mut rest = counts.cells(row);
         if let (Some((group, count)), None) = (rest.next(), rest.next())
             && count < 1 << (31 - self.group_bits)
@@ -126,12 +126,7 @@ impl Words {
             weight: 0,
         };
         words.cells.push(edge);
-        control.start("indexing", counts.len() as u64);
-        for row in 0..counts.len() {
-            if row % 4096 == 0 {
-                control.check()?;
-                control.advance(4096.min(counts.len() - row) as u64);
-            }
+        each_row(counts, control, |row| {
             let weight = words.weights.encode(counts, row)?;
             let total = words.weights.total(weight);
             let mut n_pieces = 0u64;
@@ -148,16 +143,38 @@ impl Words {
                         token_counts[id as usize] += total;
                         close(cells, &mut start, edge);
                     }
+                    // An alphabet that was chosen for these counts drops what it does not cover.
+                    Piece::Missing => {}
                 }
             });
             close(cells, &mut start, edge);
             for (group, count) in counts.cells(row) {
                 words.lengths[group as usize] += n_pieces * count;
             }
-        }
+            Ok(())
+        })?;
         debug_assert!(words.cells.len() <= n_cells);
         Ok(words)
     }
+}
+
+/// Visits every row in order, reports progress in bytes and looks up from time to time.
+pub(crate) fn each_row(
+    counts: &PretokenCounts,
+    control: &Control,
+    mut visit: impl FnMut(usize) -> Result<()>,
+) -> Result<()> {
+    control.start("indexing", counts.arena.len() as u64);
+    let mut reported = 0;
+    for row in 0..counts.len() {
+        if counts.offsets[row] >= reported + (1 << 18) || row == 0 {
+            control.check()?;
+            control.advance(counts.offsets[row] - reported);
+            reported = counts.offsets[row];
+        }
+        visit(row)?;
+    }
+    Ok(())
 }
 
 /// Ends a word that started at `start`; one without a pair leaves nothing behind.
@@ -173,10 +190,7 @@ fn close(cells: &mut Vec<Cell>, start: &mut usize, edge: Cell) {
 /// The exact size of the array plus at most one cell, so that it is allocated once.
 fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) -> Result<usize> {
     let mut total = 2usize;
-    for row in 0..counts.len() {
-        if row % 4096 == 0 {
-            control.check()?;
-        }
+    each_row(counts, control, |row| {
         let mut run = 0usize;
         alphabet.split(counts.pretoken(row), |piece| match piece {
             Piece::Symbol(_) => run += 1,
@@ -184,9 +198,17 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
                 total += if run < 2 { 0 } else { run + 1 };
                 run = 0;
             }
+            Piece::Missing => {}
         });
         total += if run < 2 { 0 } else { run + 1 };
-    }
+        Ok(())
+    })?;
+    check_size(total)?;
+    Ok(total)
+}
+
+/// Positions are 32-bit.
+pub(super) fn check_size(total: usize) -> Result<()> {
     if total > u32::MAX as usize {
         return Err(Error::TooLarge {
             message: format!(
@@ -196,5 +218,5 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
             ),
         });
     }
-    Ok(total)
+    Ok(())
 }

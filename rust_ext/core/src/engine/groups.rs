@@ -108,10 +108,26 @@ impl Groups {
             .any(|&(group, count)| count >= self.floors[group as usize])
     }
 
-    /// Enters a pair into the heap of every group that could choose it.
-    pub(crate) fn claim(&mut self, key: u64, handle: u32, ties: &Ties, tokens: &Tokens) {
+    /// Empties the heaps of the marked groups.
+    pub(crate) fn clear_heaps(&mut self, marked: &[bool]) {
+        for (heap, &marked) in self.heaps.iter_mut().zip(marked) {
+            if marked {
+                heap.clear();
+            }
+        }
+    }
+
+    /// Enters a pair into the heap of every `wanted` group that could choose it.
+    pub(crate) fn claim(
+        &mut self,
+        key: u64,
+        handle: u32,
+        ties: &Ties,
+        tokens: &Tokens,
+        wanted: impl Fn(u32) -> bool,
+    ) {
         for &(group, count) in &self.shares[handle as usize] {
-            if count >= self.floors[group as usize] {
+            if count >= self.floors[group as usize] && wanted(group) {
                 self.heaps[group as usize].push(Claim { count, key }, ties, tokens);
             }
         }

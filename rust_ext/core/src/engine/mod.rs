@@ -19,13 +19,19 @@
 mod alphabet;
 mod blocks;
 mod cells;
+mod floors;
+mod follow;
 mod groups;
 mod heap;
 mod index;
 mod merge;
+mod neighbours;
 mod pages;
 mod plain;
+mod resume;
 mod setup;
+mod sketch;
+mod square;
 mod table;
 mod ties;
 mod tokens;
@@ -33,6 +39,7 @@ mod verify;
 
 pub use alphabet::Layout;
 pub use plain::{Log, run_plain};
+pub use resume::{Given, Segments, Vetoes, replay};
 pub use setup::{AlphabetOrder, InitialAlphabet, Setup, TieRule, Uncovered, Unit};
 pub use tokens::Tokens;
 
@@ -41,7 +48,7 @@ use blocks::Blocks;
 use cells::Words;
 use groups::Groups;
 use heap::{Claim, Heap};
-use merge::Scratch;
+use neighbours::Scratch;
 use table::Table;
 use ties::{Ties, key, pair};
 
@@ -86,6 +93,9 @@ pub struct Engine {
     groups: Option<Groups>,
     scratch: Scratch,
     n_merges: u64,
+    /// So many ids were there before the run, each of which may be a word of its own.
+    n_given: usize,
+    vetoes: Option<Vetoes>,
     /// A merge or an index was interrupted half-way.
     torn: bool,
 }
@@ -103,7 +113,15 @@ impl Engine {
         for &symbol in &layout.symbols {
             spans[symbol as usize] = 1;
         }
-        let mut engine = Self {
+        let mut engine = Self::assemble(setup, tokens, layout, words, spans);
+        engine.set_first_floors();
+        engine.index(control)?;
+        Ok(engine)
+    }
+
+    /// The state before anything is counted.
+    fn assemble(setup: Setup, tokens: Tokens, layout: Layout, words: Words, spans: Vec<u32>) -> Self {
+        Self {
             ties: Ties::new(setup.tie_rule, setup.unit),
             groups: setup.track_groups.then(|| Groups::new(words.lengths.len())),
             setup,
@@ -117,11 +135,10 @@ impl Engine {
             floor: 1,
             scratch: Scratch::default(),
             n_merges: 0,
+            n_given: 0,
+            vetoes: None,
             torn: false,
-        };
-        engine.set_first_floors();
-        engine.index(control)?;
-        Ok(engine)
+        }
     }
 
     /// What each id spells.
@@ -196,10 +213,9 @@ impl Engine {
                     count: claim.count,
                 }));
             }
-            if !self.lower_floor(group) {
+            if !self.lower_floor(group, control)? {
                 return Ok(None);
             }
-            self.index(control)?;
         }
     }
 
@@ -218,6 +234,12 @@ impl Engine {
             };
             debug_assert!(count <= claim.count, "a claim never under-states its pair");
             if count == claim.count {
+                let (left, right) = pair(claim.key);
+                if self.is_vetoed(left, right) {
+                    // Its token has come into being by another merge since the pair was entered.
+                    self.unfollow(claim.key);
+                    continue;
+                }
                 return Some(claim);
             }
             let heap = match (group, &mut self.groups) {
@@ -289,6 +311,15 @@ impl Engine {
         self.setup
             .max_token_length
             .is_none_or(|limit| self.spans[left as usize] + self.spans[right as usize] <= limit)
+            && !self.is_vetoed(left, right)
+    }
+
+    #[inline]
+    fn is_vetoed(&self, left: u32, right: u32) -> bool {
+        match &self.vetoes {
+            None => false,
+            Some(vetoes) => !vetoes.allow(left, right, &self.tokens),
+        }
     }
 
     fn check_group(&self, group: u32) -> Result<()> {

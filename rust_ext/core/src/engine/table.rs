@@ -49,6 +49,10 @@ impl Table {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     #[inline]
     fn home(&self, key: u64) -> usize {
         // Two odd constants, one per half, so that neither id alone decides the high bits.

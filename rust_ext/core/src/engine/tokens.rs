@@ -58,6 +58,16 @@ impl Tokens {
         Ok((self.ends.len() - 1) as u32)
     }
 
+    /// Adds an id of an existing tokenizer; without bytes it is an id that no token has.
+    pub(crate) fn push_given(&mut self, bytes: &[u8], is_ordinary: bool) -> Result<u32> {
+        let id = self.push_apart(bytes)?;
+        if is_ordinary {
+            self.ordinary[id as usize] = true;
+            self.ids.insert(bytes.into(), id);
+        }
+        Ok(id)
+    }
+
     /// Lets merging reuse the id of a special token for the token of the same spelling.
     pub(crate) fn allow_reuse(&mut self, id: u32) {
         let bytes = self.bytes(id).into();

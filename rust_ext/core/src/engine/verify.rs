@@ -137,9 +137,10 @@ impl Engine {
             at = end;
         }
         for (id, &count) in counts.iter().enumerate() {
-            // Words of one symbol have no cells, so an alphabet token may occur more often than they show.
+            // Words of one token have no cells, so what they start from may occur more often than they show.
             let believed = self.words.token_counts[id];
-            let exact = !self.layout.symbols.contains(&(id as u32)) && self.tokens.is_ordinary(id as u32);
+            let started_from = id < self.n_given || self.layout.symbols.contains(&(id as u32));
+            let exact = !started_from && self.tokens.is_ordinary(id as u32);
             if count > believed || (exact && count != believed) {
                 return fail(format!(
                     "token {id} is counted {believed} times but occurs {count} times"

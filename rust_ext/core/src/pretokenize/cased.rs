@@ -72,7 +72,7 @@ impl<const DIGITS: usize, const SUFFIX: bool> Cased<DIGITS, SUFFIX> {
     /// End of the word whose letters and marks start at `start`; [`Self::any_word`] with short ways for the common
     /// shapes: lowercase, one uppercase letter and lowercase, no case.
     #[inline(always)]
-    fn word(&self, data: &[u8], start: usize) -> usize {
+    fn word(self, data: &[u8], start: usize) -> usize {
         const LATER: u8 = LOWER | OTHER_LETTER | MARK;
         let table = self.table;
         let (class, n) = table.at(data, start);
@@ -97,7 +97,7 @@ impl<const DIGITS: usize, const SUFFIX: bool> Cased<DIGITS, SUFFIX> {
     /// back down to the last unit that is in both sets (Lm, Lo, M) and ends behind it; a run of uppercase letters
     /// has none, and the second alternative takes all of it. A mark that opens the word may match as the
     /// optional sign or as part of the word, with the same end.
-    fn any_word(&self, data: &[u8], start: usize) -> usize {
+    fn any_word(self, data: &[u8], start: usize) -> usize {
         let mut pos = start;
         let mut end_in_both = start;
         while pos < data.len() {

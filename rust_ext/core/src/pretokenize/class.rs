@@ -86,10 +86,10 @@ impl Table {
         ascii.copy_from_slice(&flat[..0x80]);
         let mut two = [0; 0x800];
         two[0x80..].copy_from_slice(&flat[0x80..0x800]);
-        let mut starts = Box::new([0; CODE_POINTS / BLOCK]);
-        let mut blocks = Box::new([0; 0x1_0000]);
-        let zeros = [0; BLOCK];
-        let mut known = rustc_hash::FxHashMap::from_iter([(&zeros[..], 0)]);
+        let mut starts = zeros();
+        let mut blocks = zeros();
+        let empty = [0; BLOCK];
+        let mut known = rustc_hash::FxHashMap::from_iter([(&empty[..], 0)]);
         let chunks = starts.iter_mut().zip(flat.chunks_exact(BLOCK));
         for (start, chunk) in chunks.skip(two.len() / BLOCK) {
             let next = known.len() * BLOCK;
@@ -197,6 +197,16 @@ impl Table {
     fn look_up(&self, block: usize, last: u8) -> u8 {
         self.blocks[self.starts[block] as usize | last as usize & 0x3F]
     }
+}
+
+/// An array on the heap that never was on the stack.
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "64 KiB do not belong on the stack of a worker thread"
+)]
+fn zeros<T: Clone + Default, const N: usize>() -> Box<[T; N]> {
+    let zeros = vec![T::default(); N].into_boxed_slice().try_into();
+    zeros.unwrap_or_else(|_| unreachable!("a slice of N makes an array of N"))
 }
 
 #[inline(always)]

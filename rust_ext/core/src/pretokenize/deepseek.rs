@@ -1,7 +1,7 @@
 //! `DeepSeek` V3 and V4: three splits one after another, scanned as one.
 //!
 //! 1. `\p{N}{1,3}`, 2. `[一-龥぀-ゟ゠-ヿ]+`, 3. within what is left:
-//! ``[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
+//!    ``[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
 //!
 //! A number or a run of step 2 therefore ends the text as far as step 3 is concerned, and step 3 runs inside of
 //! the CJK runs as well (it separates the few symbols in those ranges). Step 3 does not
@@ -83,13 +83,13 @@ impl Scanner for Deepseek {
 
 impl Deepseek {
     #[inline(always)]
-    fn symbols(&self, data: &[u8], pos: usize) -> usize {
+    fn symbols(self, data: &[u8], pos: usize) -> usize {
         let end = run::inside(self.table, data, pos, SYMBOL);
         run::inside(self.table, data, end, NEWLINE)
     }
 
     #[inline(always)]
-    fn white(&self, data: &[u8], pos: usize) -> usize {
+    fn white(self, data: &[u8], pos: usize) -> usize {
         let white = White::scan(self.table, data, pos);
         let end = white.end();
         match white.through_newlines() {
@@ -102,7 +102,7 @@ impl Deepseek {
     /// End of the piece at `pos` whose first unit is `other`, matched by nothing unless a word follows: the gap
     /// runs as far as such units do, but the last one before a word opens that word.
     #[cold]
-    fn gap(&self, data: &[u8], pos: usize, other: u8, word: u8) -> usize {
+    fn gap(self, data: &[u8], pos: usize, other: u8, word: u8) -> usize {
         let mut end = pos;
         let mut last = pos;
         while end < data.len() {

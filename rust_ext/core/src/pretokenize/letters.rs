@@ -81,7 +81,7 @@ impl<const WORD: u8, const DIGITS: usize, const WHOLE_TAIL: bool> Scanner
 
 impl<const WORD: u8, const DIGITS: usize, const WHOLE_TAIL: bool> Letters<WORD, DIGITS, WHOLE_TAIL> {
     #[inline(always)]
-    fn white(&self, data: &[u8], pos: usize) -> usize {
+    fn white(self, data: &[u8], pos: usize) -> usize {
         let white = White::scan(self.table, data, pos);
         let at_end = white.end() == data.len();
         if WHOLE_TAIL && at_end {

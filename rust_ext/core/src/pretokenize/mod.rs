@@ -6,6 +6,11 @@
 //! The named ones are scanners written by hand ([`scan::Scanner`]) over one class byte per code point
 //! ([`class::Table`]); each is held to its regular expression by `tests/pretokenize.rs`.
 
+#![allow(
+    clippy::inline_always,
+    reason = "the loop over a text is compiled once per scanner and closure; a call per piece costs more than the piece"
+)]
+
 mod behaviour;
 mod cased;
 mod class;

@@ -8,7 +8,7 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// How many of the eight bytes, first byte first, are ASCII letters (`fold` 0x20) or lowercase ones (`fold` 0).
 #[inline(always)]
 fn letters_in_front(word: u64, fold: u64) -> usize {
-    let low = (word | ONES * fold) & !HIGH;
+    let low = (word | (ONES * fold)) & !HIGH;
     // Adding carries into the high bit of each byte, never beyond it: the low seven bits stay below 0x80.
     let from_a = low + ONES * (0x80 - b'a' as u64);
     let past_z = low + ONES * (0x7F - b'z' as u64);

@@ -217,10 +217,7 @@ pub fn assert_equal(pair: &Pair, data: &[u8]) {
             data.len(),
             got.get(at),
             expected.get(at),
-            data[from..to]
-                .utf8_chunks()
-                .map(|chunk| format!("{}{:x?}", chunk.valid(), chunk.invalid()))
-                .collect::<String>()
+            data[from..to].escape_ascii().to_string()
         );
     }
 }

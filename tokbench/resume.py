@@ -1,0 +1,220 @@
+"""`Start`: an existing tokenizer as the start of a training run.
+
+A run needs to know what each id spells and into which ids each pretoken is cut now. Two starts exist:
+
+* `continued`: the state that training had after the tokenizer's last merge, found by repeating its merges. So
+  training to n and on to N is training to N.
+* `encoded`: what the tokenizer makes of text, found by encoding. This is the start of an extension, and the
+  only one for vocabularies whose ids are ranks (tiktoken), which were not trained as they encode.
+
+Invariant: the ids of a segmentation spell their pretoken, but for dropped and unknown symbols.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tokbench import _rust
+from tokbench.bpe import BpeModel, merge_list
+from tokbench.errors import ParameterError
+from tokbench.merges import Merges
+from tokbench.tokenizer import BpeTokenizer, Tokenizer
+from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tokbench.counts import PretokenCounts
+
+Progress = "Callable[[str, int, int], None]"
+Segments = tuple["NDArray[np.uint32]", "NDArray[np.int64]"]
+
+
+@dataclass(frozen=True)
+class Vetoes:
+    """What must not be merged: the pairs of a segmentation, byte strings, what exists already."""
+
+    pairs: Segments | None = None
+    spellings: Sequence[bytes] = ()
+    existing: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """A model, how it cuts the pretokens to train on, and the id that the first new token gets."""
+
+    model: BpeModel
+    segments: Segments
+    first_id: int
+    vetoes: Vetoes = Vetoes()
+    lends: bool = False
+    """Whether a merge that spells a printable special token takes over its id, as in a first training."""
+
+    def engine(
+        self,
+        counts: _rust.PretokenCounts,
+        *,
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> _rust.Engine:
+        """Make the engine: words laid out as they are cut, pairs counted, nothing merged yet.
+
+        Raises:
+            ParameterError: when `first_id` is taken.
+        """
+        arena, offsets, ordinary = _spelled(self.model.vocab)
+        return _rust.Engine.resume(
+            counts,
+            unit=self.model.unit,
+            arena=arena,
+            offsets=offsets,
+            ordinary=ordinary,
+            lenders=_lenders(self.model) if self.lends else [],
+            segments=self.segments,
+            first_id=self.first_id,
+            vetoed_pairs=self.vetoes.pairs,
+            vetoed_spellings=list(self.vetoes.spellings),
+            veto_existing=self.vetoes.existing,
+            tie_break=tie_break,
+            max_token_length=max_token_length,
+            min_frequency=min_frequency,
+            expected_merges=expected_merges,
+            first_floor=None,
+            track_groups=track_groups,
+            progress=progress,
+        )
+
+    def grown(self, made: Mapping[int, bytes], merges: Merges) -> BpeModel:
+        """Return the model with new tokens, and with new merges behind all others."""
+        old = self.model.vocab
+        vocab = Vocab(
+            {**old.tokens, **made},
+            special=old.special,
+            byte_fallback=old.byte_fallback,
+            unknown=old.unknown,
+            partial=old.partial,
+        )
+        mine = self.model.merges
+        joined = merge_list(
+            np.concatenate([mine.left, merges.left]),
+            np.concatenate([mine.right, merges.right]),
+            np.concatenate([mine.result, merges.result]),
+        )
+        return replace(self.model, vocab=vocab, merges=joined)
+
+
+def model_of(base: Tokenizer, *, what: str) -> BpeModel:
+    """Return the model of a tokenizer that merging can go on from.
+
+    Raises:
+        ParameterError: for anything but a BPE tokenizer that is encoded natively, saying what it is.
+    """
+    if not isinstance(base, BpeTokenizer):
+        message = (
+            f"{what}: {base.name} is a {base.kind} tokenizer of another library, whose pre-tokenizer or merges "
+            f"are not known here; a byte-level BPE tokenizer is needed"
+        )
+        raise ParameterError(message)
+    if base.model.method != "merges":
+        message = f"{what}: {base.name} takes the longest token that fits; it has no merges to go on from"
+        raise ParameterError(message)
+    return base.model
+
+
+def continued(
+    base: Tokenizer,
+    counts: PretokenCounts,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Start:
+    """Start where the training of `base` ended, on these counts; their pre-tokenizer may be another one.
+
+    Symbols that `base` has no token for are an error, unless its own alphabet was limited when it was trained;
+    then they vanish as they did there.
+
+    Raises:
+        ParameterError: for a tokenizer that training cannot have made (normalizer, ranks, …); extend it instead.
+        NotEncodableError: when a pretoken holds a symbol without a token.
+    """
+    model = model_of(base, what="start")
+    reason = _untrained(model)
+    if reason:
+        message = f"start: {base.name} {reason}, which no training here produces; use extend"
+        raise ParameterError(message)
+    training = getattr(base, "training", None)
+    limited = training is not None and training.settings.get("limit_alphabet") is not None
+    arena, offsets, ordinary = _spelled(model.vocab)
+    fallback = model.vocab.byte_fallback
+    segments = _rust.Engine.replay(
+        counts.native,
+        unit=model.unit,
+        arena=arena,
+        offsets=offsets,
+        ordinary=ordinary,
+        merges=(model.merges.left, model.merges.right, model.merges.result),
+        fallback=None if fallback is None else fallback[0],
+        unknown=model.vocab.unknown_id,
+        whole_words=model.whole_words,
+        drop=limited and fallback is None and model.vocab.unknown is None,
+        progress=progress,
+    )
+    return Start(model, segments, model.vocab.n_ids, lends=True)
+
+
+def encoded(base: Tokenizer, counts: PretokenCounts, *, threads: int = 1) -> Segments:
+    """Cut every pretoken as `base` encodes it.
+
+    Raises:
+        NotEncodableError: naming a pretoken without tokens.
+    """
+    model = model_of(base, what="base")
+    arena, ends = counts.native.arrays()[:2]
+    return encode_pretokens(model, arena, ends.astype(np.int64), threads=threads)
+
+
+def encode_pretokens(
+    model: BpeModel, arena: NDArray[np.uint8], ends: NDArray[np.int64], *, threads: int = 1
+) -> Segments:
+    """Encode byte strings that are pretokens already: what stands before the merges is left out."""
+    special = tuple(token for token in model.added if token.special)
+    alone = replace(model, pretokenizer="none", normalizer=None, prefix_space=False, added=special)
+    return alone.encoder().encode_batch(arena, ends, None, threads)
+
+
+def _untrained(model: BpeModel) -> str | None:
+    if not isinstance(model.merges, Merges):
+        return "uses tokens in merges before they are made"
+    if model.normalizer or model.prefix_space:
+        return "changes the text before encoding"
+    if any(not token.special for token in model.added):
+        return "cuts added tokens out of all text"
+    fallback = model.vocab.byte_fallback
+    if fallback is not None and fallback != tuple(range(fallback[0], fallback[0] + 256)):
+        return "has byte-fallback ids that are not consecutive"
+    return None
+
+
+def _spelled(vocab: Vocab) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
+    arena, offsets = vocab.arrays()
+    ordinary = np.zeros(vocab.n_ids, dtype=np.bool_)
+    ordinary[list(vocab.tokens)] = True
+    return arena, offsets, ordinary
+
+
+def _lenders(model: BpeModel) -> list[int]:
+    """Return the special tokens whose spelling a merge may take over, by the engine's rule for a first training."""
+    printable = model.unit == "character"
+    return [
+        token_id
+        for text, token_id in model.vocab.special.items()
+        if printable or all("!" <= character <= "~" for character in text)
+    ]

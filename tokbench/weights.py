@@ -1,0 +1,106 @@
+"""`Weights`: how much each group's counts count, as integers over a common scale.
+
+Counts are integers and training compares them exactly, so a weight is a fraction `part / scale` and weighting
+multiplies each count by its group's part: a weighted table is in units of ``1 / scale``. Weights have at most
+four decimals; the scale is what is left of 10,000 after cancelling, so ``tur=3`` has scale 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tokbench.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FINEST = 10_000
+"""Weights are multiples of one over this."""
+
+Number = int | float | str | Decimal | Fraction
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One integer part per group, in the order of the groups, and their common scale."""
+
+    parts: Mapping[str, int]
+    scale: int
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Number], groups: Sequence[str]) -> Weights:
+        """Make weights of numbers; groups that are not named weigh 1.
+
+        A float stands for its shortest decimal form: 0.1 is one tenth.
+
+        Raises:
+            ParameterError: for an unknown group, a weight that is not positive or has more than four decimals.
+
+        Example:
+            >>> Weights.of({"tur": 1.5}, ["eng", "tur"])
+            Weights(parts={'eng': 2, 'tur': 3}, scale=2)
+        """
+        unknown = sorted(set(weights) - set(groups))
+        if unknown:
+            message = f"weight: no group {unknown[0]!r} in the counts (there are: {', '.join(groups)})"
+            raise ParameterError(message)
+        return cls._exact({group: _fraction(group, weights.get(group, 1)) for group in groups})
+
+    @classmethod
+    def temperature(cls, sizes: Mapping[str, int], alpha: float) -> Weights:
+        """Weigh groups so that their shares become ``n^alpha / Σ n^alpha``; `sizes` are their bytes n.
+
+        ``w = (n^alpha / Σ n^alpha) / (n / Σ n)``, rounded to four decimals. 1 leaves all as it is, 0 gives
+        every group the same share. Source: Devlin 2018 (multilingual BERT's sampling exponent).
+
+        Raises:
+            ParameterError: for an `alpha` outside of 0 … 1, or a weight that would be rounded to nothing.
+
+        Example:
+            >>> Weights.temperature({"eng": 900, "tur": 100}, 0.0)
+            Weights(parts={'eng': 1389, 'tur': 12500}, scale=2500)
+        """
+        if not 0 <= alpha <= 1:
+            message = f"alpha: must lie in 0 … 1, got {alpha}"
+            raise ParameterError(message)
+        filled = {group: size for group, size in sizes.items() if size}
+        total = sum(filled.values())
+        powers = {group: size**alpha for group, size in filled.items()}
+        whole = math.fsum(powers.values())
+        weights = {
+            group: Fraction(round(powers[group] / whole * total / size * FINEST), FINEST)
+            for group, size in filled.items()
+        }
+        for group, weight in weights.items():
+            if not weight:
+                message = f"alpha: {group} would weigh less than {1 / FINEST}; use a larger alpha"
+                raise ParameterError(message)
+        return cls._exact({group: weights.get(group, Fraction(1)) for group in sizes})
+
+    @classmethod
+    def _exact(cls, weights: Mapping[str, Fraction]) -> Weights:
+        scale = math.lcm(*(weight.denominator for weight in weights.values()))
+        return cls({group: int(weight * scale) for group, weight in weights.items()}, scale)
+
+    def as_dict(self) -> dict[str, str]:
+        """Return each group's weight as an exact fraction, ready for JSON."""
+        return {group: str(Fraction(part, self.scale)) for group, part in self.parts.items()}
+
+
+def _fraction(group: str, value: Number) -> Fraction:
+    try:
+        weight = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        message = f"weight: {group}={value!r} is not a number"
+        raise ParameterError(message) from None
+    if weight <= 0:
+        message = f"weight: {group}={value} must be above 0; leave the language out instead"
+        raise ParameterError(message)
+    if FINEST % weight.denominator:
+        message = f"weight: {group}={value} has more than four decimals"
+        raise ParameterError(message)
+    return weight
