@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -125,7 +124,7 @@ def shuffle(folder: Path, spec: str) -> None:
             made = count_parts("spark", corpus, here / "counts", spec, options=options)
             assert tb.PretokenCounts.load(here / "counts").to_frame().equals(expected)
             n_rows = n_bytes = n_spilled = 0
-            for log in filter(Path.is_file, (here / "log").rglob("*")):
+            for log in (here / "log").rglob("events_*"):
                 for line in log.read_text().splitlines():
                     event = json.loads(line)
                     if event["Event"] == "SparkListenerTaskEnd":
@@ -155,14 +154,19 @@ def memory(folder: Path, spec: str) -> None:
 def train(counts: Path, vocab_size: int) -> None:
     """Train in this process and print its peak memory."""
     table = tb.PretokenCounts.load(counts)
-    loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loaded = peak()
     start = time.process_time()
     tb.train(table, vocab_size=vocab_size)
     seconds = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"{len(table):,} unique, {vocab_size} tokens: {peak / 1e3:.0f} MB ({loaded / 1e3:.0f} after loading), {seconds:.2f} s"
+        f"{len(table):,} unique, {vocab_size} tokens: peak {peak():.0f} MB ({loaded:.0f} when loaded), {seconds:.2f} s"
     )
+
+
+def peak() -> float:
+    """Return the most megabytes this program has held; getrusage would count those of the process it came from."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
 
 
 def main() -> None:
