@@ -93,8 +93,10 @@ def _part_mapper(writer: PartWriter) -> Callable[[Iterator[Any]], Iterator[Any]]
         from pyspark import TaskContext
 
         context = TaskContext.get()
+        if context is None:
+            raise PluginError("this Spark does not tell a worker its partition, which names the part to write")
         held = list(batches)
-        if context is None or not any(batch.num_rows for batch in held):
+        if not any(batch.num_rows for batch in held):
             return
         part = writer.write(context.partitionId(), _frame([pyarrow.Table.from_batches(held)]))
         names = Part.__dataclass_fields__
