@@ -225,7 +225,7 @@ def open_corpus(
     """Open what ``--corpus`` names: a card, a card's folder, a TOML file, or ``LANGUAGE=SOURCE`` pairs.
 
     ``sample`` · ``flores200=DIR`` · ``mine.toml`` · ``eng=a.txt`` ``tur=b.jsonl:text`` (repeat a language to
-    add files) · ``a.txt`` (its language is the file's name).
+    add files) · ``a.txt`` (its language is called ``all``).
 
     Raises:
         CorpusError: nothing given, forms mixed that cannot be, or whatever the loader finds wrong.

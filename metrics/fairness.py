@@ -27,7 +27,13 @@ from tokbench.measurement import (
     defined,
     ratio,
 )
-from tokbench.metrics.length import TokenCount, TokensPerByte, TokensPerCharacter, TokensPerDocument
+from tokbench.metrics.length import (
+    NO_TOKENS,
+    TokenCount,
+    TokensPerByte,
+    TokensPerCharacter,
+    TokensPerDocument,
+)
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
@@ -62,7 +68,8 @@ class Parity(Derived):
         direction="lower",
         source="Petrov et al. 2023 (there FLORES-200 joined by spaces and encoded once; here document by document)",
         pitfalls="Depends on the pivot and on translationese; corpora are not truly parallel. The macro mean leaves "
-        "the reference out. Below 1 the reference is the one that pays.",
+        "the reference out, and a language without tokens; its n says how many are left. Below 1 the reference is "
+        "the one that pays.",
         aliases=("premium",),
     )
 
@@ -87,7 +94,7 @@ class Parity(Derived):
         return (TokenCount(),)
 
     def of(self, table: Table, tokenizer: str) -> Iterable[Cell]:
-        """One premium for each language, and their mean without the reference."""
+        """One premium for each language, and their mean without the reference and languages without tokens."""
         assert self.reference is not None, "bound by evaluate"
         counts = table.row(TokenCount(), tokenizer)
         others: list[Value] = []
@@ -97,7 +104,8 @@ class Parity(Derived):
                 others.append(value)
             yield Cell(language, value, "ratio_of_sums", table.n_documents[language])
         values = defined(others)
-        mean = fmean(values) if values else Undefined(f"no language beside the reference {self.reference}")
+        alone = Undefined(f"no language beside the reference {self.reference}")
+        mean = fmean(values) if values else next(iter(others), alone)
         yield Cell(MACRO, mean, "macro_languages", len(values))
 
 
@@ -106,7 +114,7 @@ def _premium(count: Value, base: Value, reference: str) -> Value:
         return count
     if isinstance(base, Undefined) or base == 0:
         return Undefined(f"the reference language {reference} has no tokens")
-    return count / base
+    return count / base if count else Undefined(NO_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -136,12 +144,17 @@ class _OfCosts(Derived):
         return COSTS[self.per]
 
     def inputs(self) -> tuple[CorpusMetric, ...]:
-        """Cost of each language."""
-        return (self.cost(),)
+        """Cost of each language, and whether it has any text."""
+        return (self.cost(), TokensPerByte())
 
     def of(self, table: Table, tokenizer: str) -> Iterable[Cell]:
-        """One value over the languages."""
-        costs = defined(table.row(self.cost(), tokenizer).values())
+        """One value over the languages that have text; empty documents cost 0 tokens, which is no price."""
+        written = table.row(TokensPerByte(), tokenizer)
+        costs = defined(
+            cost
+            for language, cost in table.row(self.cost(), tokenizer).items()
+            if not isinstance(written[language], Undefined)
+        )
         yield Cell(ALL, self.over(costs), "over_groups", len(costs))
 
     @abstractmethod
@@ -168,7 +181,8 @@ class Gini(_OfCosts):
         direction="lower",
         source="TokEval tokenizer_fairness_gini",
         pitfalls="Per byte and per document rank tokenizers differently (Spearman 0.65): the unit is a parameter. "
-        "Languages count equally; small n; blind to which languages pay.",
+        "Languages count equally; small n; blind to which languages pay. A language without text is left out: n "
+        "says how many are compared.",
     )
 
     def over(self, costs: list[float]) -> Value:
@@ -191,7 +205,8 @@ class CostRatio(_OfCosts):
         range="1 … ∞; 1 = every language pays the same",
         direction="lower",
         source="TokEval; companion of the Gini",
-        pitfalls="Two languages decide it. As for gini, the unit of cost is a parameter.",
+        pitfalls="Two languages decide it. As for gini, the unit of cost is a parameter and a "
+        "language without text is left out: n says how many are compared.",
     )
 
     def over(self, costs: list[float]) -> Value:

@@ -21,7 +21,7 @@ if _rust.__version__ != __version__:
 
 from tokbench import corpora, metrics
 from tokbench.corpus import Corpus, Document
-from tokbench.counts import PretokenCounts, count
+from tokbench.counts import PretokenCounts, count, count_texts
 from tokbench.encoding import Encoding
 from tokbench.evaluate import evaluate
 from tokbench.extend import extend
@@ -48,6 +48,7 @@ __all__ = [
     "__version__",
     "corpora",
     "count",
+    "count_texts",
     "evaluate",
     "extend",
     "load",

@@ -1,15 +1,31 @@
 """Stub of the compiled extension; a test holds it against the extension itself."""
 
 from collections.abc import Callable
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+
+__all__ = [
+    "BUILD_PROFILE",
+    "BpeEncoder",
+    "CountStream",
+    "Counter",
+    "DocumentReader",
+    "Engine",
+    "PretokenCounts",
+    "Pretokenizer",
+    "__version__",
+    "cpu_features",
+    "word_spans",
+]
 
 __version__: str
 BUILD_PROFILE: str
 
 def cpu_features() -> list[str]: ...
 
+@final
 class PretokenCounts:
     """A sparse table pretoken × group → count, owned by Rust."""
 
@@ -36,6 +52,7 @@ class PretokenCounts:
     @staticmethod
     def merge(groups: list[str], tables: list[PretokenCounts]) -> PretokenCounts: ...
 
+@final
 class DocumentReader:
     """Reads one plain or JSONL file, packed or not, in batches of whole documents."""
 
@@ -50,6 +67,7 @@ class DocumentReader:
     ) -> DocumentReader: ...
     def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
 
+@final
 class BpeEncoder:
     """Text → ids and back."""
 
@@ -98,6 +116,7 @@ def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
 
+@final
 class Pretokenizer:
     """A parsed pre-tokenizer, owned by Rust."""
 
@@ -119,6 +138,7 @@ class Pretokenizer:
     def boundaries(self, data: bytes) -> NDArray[np.int64]: ...
     def safe_split(self, data: bytes, at: int) -> int | None: ...
 
+@final
 class Engine:
     """The state of a training run, owned by Rust."""
 
@@ -199,6 +219,7 @@ class Engine:
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
 
+@final
 class Counter:
     """Counts the pretokens of files and buffers by group."""
 
@@ -229,6 +250,7 @@ class Counter:
     def finish(self, progress: Callable[[str, int, int], object] | None = None) -> PretokenCounts: ...
     def finish_stream(self, progress: Callable[[str, int, int], object] | None = None) -> CountStream: ...
 
+@final
 class CountStream:
     """A count table in parts, smallest pretoken first."""
 

@@ -6,9 +6,11 @@ with the columns ``pretoken`` (binary), ``group`` (string) and ``count`` (64-bit
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +114,16 @@ class PretokenCounts:
     def to_frame(self) -> pl.DataFrame:
         """Return the table in its Parquet form: one row per pretoken and group, sorted by both."""
         return frame_of(self.native)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """BLAKE2b over group names, pre-tokenizer and all cells, in hexadecimal: the same table, the same digits."""
+        digest = hashlib.blake2b(digest_size=16)
+        for text in (*self.groups, self.pretokenizer):
+            digest.update(len(text.encode()).to_bytes(8, "little") + text.encode())
+        for array in self.native.arrays():
+            digest.update(array.data)
+        return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write Parquet to a path or URI; the file appears under its name only when it is complete.

@@ -66,7 +66,7 @@ def evaluate(
     tokenizers: Tokenizers,
     corpus: MeasuredCorpus,
     *,
-    metrics: Iterable[str | Metric] | None = None,
+    metrics: str | Iterable[str | Metric] | None = None,
     by: str = "language",
     reference: str | None = None,
     baseline: str | None = None,
@@ -111,6 +111,8 @@ def evaluate(
     )
     _check_known("reference language", reference, setting.languages)
     _check_known("baseline tokenizer", baseline, setting.tokenizers)
+    if isinstance(metrics, str):
+        metrics = [metrics]
     asked = [parse(name) for name in (_default_metrics(by) if metrics is None else metrics)]
     bound = list(dict.fromkeys(metric.bind(setting) for metric in asked))
     insists = metrics is not None or reference is not None

@@ -44,7 +44,7 @@ def parse_bytes(size: int | str) -> int:
             f"{size!r} is not a size; write a number of bytes, or a number with KB, MB, GB, TB, KiB, MiB, GiB or TiB"
         )
     whole, _, decimals = match[1].partition(".")
-    n_bytes = int(whole + decimals) * UNITS[match[2]] // 10 ** len(decimals)
+    n_bytes: int = int(whole + decimals) * UNITS[match[2]] // 10 ** len(decimals)
     if n_bytes < 1:
         raise ParameterError(f"{size!r} is less than one byte")
     return n_bytes

@@ -207,6 +207,7 @@ def train(
         b'we'
     """
     from tokbench.corpus import Corpus
+    from tokbench.counts import PretokenCounts
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
 
     if start is not None:
@@ -221,6 +222,15 @@ def train(
             alphabet_order=alphabet_order != "gpt2",
         )
         pretokenizer = pretokenizer or (start.pretokenizer if isinstance(source, Corpus) else None)
+    if isinstance(special_tokens, str):
+        message = f"special_tokens: give a list of tokens, such as [{special_tokens!r}], not one string"
+        raise ParameterError(message)
+    if not isinstance(source, Corpus | PretokenCounts):
+        message = (
+            f"source: expected pretoken counts or a corpus, got {type(source).__name__}; for texts at hand use "
+            f"Corpus.from_texts({{'eng': [...]}}), for texts that pass by count_texts({{'eng': iterable}})"
+        )
+        raise ParameterError(message)
     if isinstance(source, Corpus):
         from tokbench.counts import count
 

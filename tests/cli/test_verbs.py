@@ -189,13 +189,14 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "big.txt").write_text(
         "\n".join(f"{i * 7919 % 999983} {i}" for i in range(3_000_000)), encoding="ascii"
     )
+    # A regular expression runs on one thread and slowly: the signal arrives in the middle of counting.
     process = subprocess.Popen(
-        [*PROGRAM, "train", "-c", "eng=big.txt", "-V", "60000", "-o", "x"],
+        [*PROGRAM, "train", "-c", "eng=big.txt", "-V", "60000", "-o", "x", "-p", r"regex:(?=.)[0-9]+| |\n"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         env={**os.environ, "NO_COLOR": "1"},
     )
-    time.sleep(2.0)
+    time.sleep(3.0)
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
     _, errors = process.communicate(timeout=30)

@@ -287,3 +287,25 @@ def test_sentencepiece(tmp_path: Path, kind: str) -> None:
     assert ours.token_bytes(theirs.piece_to_id("▁")) == b" "
     with pytest.raises(ParameterError, match="control tokens"):
         ours.encode("a", allowed_special="all")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\w+|[^\w\s]+|\s+",
+        r"[a-z]+$",
+        "(?s).{7}",
+        "[[a-z]--[aeiou]]",
+        "a{1,2}+",
+        r"\pL+",
+        r"\p{sc=Greek}+",
+        r"\x41",
+    ],
+)
+def test_patterns_that_another_engine_reads_otherwise_are_not_exported(tmp_path: Path, pattern: str) -> None:
+    vocab = Vocab([*BYTES, b"th"])
+    model = BpeModel(vocab, Merges.from_steps([(116, 104, 256)]), f"regex:{pattern}")
+    tokenizer = BpeTokenizer(model, name="pattern")
+    with pytest.raises(NotRepresentableError, match="cannot express"):
+        tokenizer.save(tmp_path / "tokenizer.json")
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from tokbench.errors import MetricError
 from tokbench.evaluate import evaluate
 from tokbench.metrics.fairness import gini
 from tokbench.metrics.information import renyi_bits
+from tokbench.metrics.kernels import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -160,7 +163,7 @@ def test_unknown_rate_counts_the_unknown_token() -> None:
         ("renyi_efficiency", "no tokens"),
         ("type_token_ratio", "no tokens"),
         ("tokens_per_byte", "no bytes"),
-        ("gini", "1 groups with a cost, at least 2 needed"),
+        ("gini", "0 groups with a cost, at least 2 needed"),
         ("utilisation_cov", "1 groups with a utilisation, at least 2 needed"),
     ],
 )
@@ -192,6 +195,26 @@ def test_parity_is_the_ratio_of_token_counts() -> None:
     assert frame.value("parity(reference=eng)", group="macro") == pytest.approx(1.4)
     assert frame.value("parity(reference=tur)", group="eng") == pytest.approx(1 / 1.4)
     assert frame.value("cost_ratio(per=document)") == pytest.approx(1.4)
+
+
+def test_a_language_of_empty_documents_has_no_premium_and_no_cost() -> None:
+    corpus = Texts({"eng": ["ab"], "tur": ["cde"], "ell": [""]}, parallel=True)
+    metrics = ["parity(reference=eng)", "gini", "cost_ratio", "gini(per=byte)"]
+    frame = evaluate(Spelled("a|b", "c|d|e"), corpus, metrics=metrics)
+    rows = {(row["metric"], row["group"]): row for row in frame.frame.iter_rows(named=True)}
+    premium = rows["parity(reference=eng)", "ell"]
+    assert (premium["value"], premium["reason"]) == (None, "no tokens")
+    mean = rows["parity(reference=eng)", "macro"]
+    assert (mean["value"], mean["n"]) == (1.5, 1)
+    assert frame.value("gini(per=document)") == pytest.approx(gini([2.0, 3.0]))
+    assert frame.value("cost_ratio(per=document)") == 1.5
+    assert [rows[name, "all"]["n"] for name in frame.metrics[1:]] == [2, 2, 2]
+
+
+def test_the_mean_premium_of_empty_languages_says_why_it_is_null() -> None:
+    corpus = Texts({"eng": ["ab"], "ell": [""]}, parallel=True)
+    frame = evaluate(Spelled("a|b"), corpus, metrics=["parity(reference=eng)"])
+    assert frame.filter(group="macro").frame["reason"].item() == "no tokens"
 
 
 def test_gini_of_costs_1_2_3() -> None:
@@ -248,6 +271,48 @@ def test_a_false_claim_of_losslessness_is_found() -> None:
 def test_renyi_does_not_underflow() -> None:
     counts = np.full(200_000, 5)
     assert renyi_bits(counts, 80.0) == pytest.approx(math.log2(200_000))
+
+
+INTERRUPTED = """
+import signal
+import warnings
+import numba
+import numpy as np
+from tokbench.metrics import kernels
+
+numba_njit = numba.njit
+
+def njit(*args, **options):
+    numba.njit = numba_njit
+    signal.raise_signal(signal.SIGINT)
+    made = numba_njit(*args, **options)
+    compiled.append(made)
+    return made
+
+compiled = []
+numba.njit = njit
+warnings.simplefilter("error")
+try:
+    kernels.count_types(np.zeros(1, np.uint32), 1)
+except KeyboardInterrupt:
+    assert len(compiled) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    raise SystemExit(7)
+"""
+
+
+def test_ctrl_c_while_a_kernel_compiles_interrupts() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, timeout=120, check=False)
+    assert done.returncode == 7, done.stderr
+
+
+def test_only_a_missing_cache_directory_is_worked_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("LLVM is out of order")
+
+    monkeypatch.setattr("numba.njit", broken)
+    with pytest.raises(RuntimeError, match="out of order"):
+        kernel("int64(int64)")(lambda number: number)(1)
 
 
 @pytest.mark.parametrize(

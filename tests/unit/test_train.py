@@ -14,7 +14,7 @@ import pytest
 from tokbench import _rust
 from tokbench.errors import ExhaustedError, ParameterError, UnknownTokenError
 from tokbench.objectives.state import EngineState
-from tokbench.train import Settings, run, start
+from tokbench.train import Settings, run, start, train
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,3 +237,16 @@ def test_control_c_stops_within_a_second() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(counts, wanted(200_000, allow_smaller=True))
     assert time.monotonic() - sent[0] < 1.0
+
+
+def test_texts_in_place_of_counts_say_what_to_do() -> None:
+    with pytest.raises(ParameterError, match="count_texts"):
+        train(["some text"], vocab_size=300)  # type: ignore[arg-type]  # the mistake under test
+
+
+def test_one_string_is_no_list_of_special_tokens() -> None:
+    from tokbench.counts import PretokenCounts
+
+    counts = PretokenCounts.from_mapping({"eng": {b"aa": 2}}, pretokenizer="none")
+    with pytest.raises(ParameterError, match=r"\['<s>'\]"):
+        train(counts, vocab_size=257, special_tokens="<s>")

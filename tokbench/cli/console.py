@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 UNITS = {
     "reading": "bytes",
     "counting": "bytes",
-    "encoding": "bytes",
     "merging": "merges",
     "sorting": "pretokens",
 }

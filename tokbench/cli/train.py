@@ -229,7 +229,16 @@ def train(
             checkpoint=checkpoint,
             progress=progress,
         )
-    arguments: dict[str, object] = {"corpus": corpus, "counts": str(counts) if counts else None}
+    arguments: dict[str, object] = {
+        "corpus": corpus,
+        "counts": str(counts) if counts else None,
+        "languages": parameters.split_names(languages),
+        "document": document,
+        "strict_utf8": strict_utf8,
+        "groups": list(table.groups),
+        "bytes": table.total_bytes,
+        "counts_fingerprint": table.fingerprint,
+    }
     if checkpoint is not None:
         arguments["job"] = checkpoint.job["id"]
     if base is not None:

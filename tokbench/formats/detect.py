@@ -33,6 +33,10 @@ _WELL_KNOWN = {
 }
 
 
+UNNAMED = "trained"
+"""What training calls its result: a file with this name in it goes by its own or its folder's name."""
+
+
 @dataclass(frozen=True)
 class Native:
     """A model that we encode ourselves."""
@@ -119,7 +123,7 @@ def _json(file: Path, data: bytes, name: str) -> Native | Foreign:
         raise VocabError(message) from error
     if document.get("format") == "tokbench":
         model, given, training = tokbench_json.parse(document, str(file))
-        return Native(model, given, training)
+        return Native(model, name if given == UNNAMED else given, training)
     if "config" in document and isinstance(document.get("vocab"), list):
         return Native(tekken.parse(document, str(file)), name)
     if isinstance(document.get("model"), dict):

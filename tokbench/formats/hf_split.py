@@ -25,7 +25,10 @@ _BEHAVIOURS = {
 }
 # `$` ends a line there and the text here; `{1,3}+` repeats there and is possessive here; \\w differs by a few
 # marks and joiners; case folding differs for characters that fold to two.
-_DIALECT = re.compile(r"(?<!\\)[$^](?![^\[\]]*\])|\}\+|\\[wWbBhHRXzZAGkgKO]|\[:|&&|\(\?(?![:=!>]|<[=!])")
+_DIALECT = re.compile(
+    r"(?<!\\)[$^](?![^\[\]]*\])|\}\+|\\[wWbBhHRXzZAGkgKO]|\[:|&&|--|~~"
+    r"|\\[pP][^{]|\\[pP]\{[^}]*[=:]|\\[uUx]|\(\?(?![:=!>]|<[=!])"
+)
 
 _DEEPSEEK = (
     r"\p{N}{1,3}",

@@ -215,7 +215,11 @@ def export(tokenizer: BpeTokenizer, path: Path) -> None:
 
 
 def _prove(tokenizer: BpeTokenizer, file: Path) -> None:
-    theirs = _package().Tokenizer.from_file(str(file))
+    try:
+        theirs = _package().Tokenizer.from_file(str(file))
+    except Exception as error:
+        message = f"a tokenizer.json cannot express this tokenizer: the tokenizers package says: {error}"
+        raise NotRepresentableError(message) from error
     specials = [token.text for token in tokenizer.model.added]
     mixed = [f"one {text}two{text} {text}\n three" for text in specials[:50]]
     for text in (*PROBES, *mixed):
