@@ -94,7 +94,9 @@ def _part_mapper(writer: PartWriter) -> Callable[[Iterator[Any]], Iterator[Any]]
 
         context = TaskContext.get()
         if context is None:
-            raise PluginError("this Spark does not tell a worker its partition, which names the part to write")
+            raise PluginError(
+                "this Spark does not tell a worker its partition, which names the part to write"
+            )
         held = list(batches)
         if not any(batch.num_rows for batch in held):
             return
