@@ -34,8 +34,9 @@ from tokbench.counting import available_threads
 from tokbench.counts import PretokenCounts, count, count_texts
 from tokbench.errors import ExhaustedError, ParameterError, VocabError
 from tokbench.resume import Segments, Start, Vetoes, encode_pretokens, encoded, model_of
+from tokbench.settings import Settings
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
-from tokbench.train import Settings, prepared, run
+from tokbench.train import prepared, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

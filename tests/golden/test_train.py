@@ -11,7 +11,8 @@ import pytest
 
 from tokbench import _rust
 from tokbench.reference.bpe import printable
-from tokbench.train import Settings, run
+from tokbench.settings import Settings
+from tokbench.train import run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tokbench import _rust
 from tokbench.reference import bpe
-from tokbench.train import Settings, run, start
+from tokbench.settings import Settings
+from tokbench.train import run, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

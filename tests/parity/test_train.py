@@ -15,7 +15,8 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 from tokbench import _rust
 from tokbench.objectives.plain import Plain
 from tokbench.reference.bpe import printable
-from tokbench.train import Outcome, Settings, run
+from tokbench.settings import Settings
+from tokbench.train import Outcome, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

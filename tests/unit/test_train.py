@@ -14,7 +14,8 @@ import pytest
 from tokbench import _rust
 from tokbench.errors import ExhaustedError, ParameterError, UnknownTokenError
 from tokbench.objectives.state import EngineState
-from tokbench.train import Settings, run, start, train
+from tokbench.settings import Settings
+from tokbench.train import run, start, train
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
