@@ -91,7 +91,8 @@ def train(
         typer.Option(
             "--dev",
             metavar="SPEC",
-            help="Parallel corpus on which algorithms that balance languages measure them; written like --corpus.",
+            help="Text that is measured but not trained on, written like --corpus; parallel for algorithms that "
+            "balance languages.",
         ),
     ] = None,
     seed: Annotated[
@@ -251,7 +252,7 @@ def train(
         "alpha": alpha,
         "start": base,
         "seed": seed,
-        "dev": None if dev is None else parameters.open_parallel(dev),
+        "dev": _open_dev(dev, parallel=chosen.parallel_dev),
     }
     if len(sizes) > 1 and chosen.about.name != "bpe":
         raise ParameterError(
@@ -346,3 +347,11 @@ def train(
         raise NotRepresentableError(
             f"{out} is complete but for {', '.join(refused)}: {'; '.join(refused.values())}"
         )
+
+
+def _open_dev(specs: list[str] | None, *, parallel: bool) -> Corpus | None:
+    from tokbench.corpora import open_corpus
+
+    if specs is None:
+        return None
+    return parameters.open_parallel(specs) if parallel else open_corpus(specs)
