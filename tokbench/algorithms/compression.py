@@ -50,8 +50,8 @@ class Compression(Algorithm):
         name="compression",
         summary="BPE whose token stream costs fewer bits at the same size: merge too much, then prune by code length",
         definition=(
-            "code=mixed: plain BPE to candidates·V tokens; then tokens are given up, the cheapest first, until V remain. "
-            "A given-up token takes part in merging but falls into the parts of its merge at the end. Its cost is the "
+            "code=mixed: plain BPE to candidates·V tokens; then tokens are given up, the cheapest first, until V "
+            "remain. A given-up token takes part in merging but falls into the parts of its merge at the end. Its cost is the "
             "exact change of n·H₀, plus the change of the order-1 code Σ X(f) − Σ X(c) + novelty·(distinct pairs of "
             "neighbours) in the unpruned stream (X(v) = v·log₂ v), plus token bits for each further token. "
             "code=order0: no pruning; each step takes, of the candidates most frequent pairs, the one with the largest "
@@ -120,9 +120,7 @@ class Compression(Algorithm):
             made = self._pruned(pool, min(request.vocab_size, base.vocab_size), measured, request)
         elif self.code == "order0":
             objective = GreedyOrder0(candidates=int(candidates), stop=self.stop)
-            made = plain(
-                request.vocab_size, objective=objective, smaller=self.stop or request.allow_smaller
-            )
+            made = plain(request.vocab_size, objective=objective, smaller=self.stop or request.allow_smaller)
         else:
             start = plain(request.vocab_size, objective=_Nothing(), smaller=True)
             ids = np.concatenate([start.encode(document.data) for document in measured])
@@ -131,7 +129,12 @@ class Compression(Algorithm):
             made = plain(request.vocab_size, objective=lz, smaller=request.allow_smaller)
         assert made.training is not None
         report = self._report(base, made, measured, dev)
-        settings = {**made.training.settings, "algorithm": spell(self), "sampled_every": every, "report": report}
+        settings = {
+            **made.training.settings,
+            "algorithm": spell(self),
+            "sampled_every": every,
+            "report": report,
+        }
         return BpeTokenizer(made.model, name="trained", training=Training(settings, made.training.log))
 
     def _checked(self) -> float:
@@ -201,7 +204,7 @@ class _Nothing:
 
     tracks_groups: bool = False
 
-    def choose(self, state: object) -> None:  # noqa: ARG002 - the protocol's
+    def choose(self, state: object) -> None:
         return
 
 
@@ -211,9 +214,7 @@ def _sample(corpus: Corpus, every: int) -> Corpus:
         return corpus
     texts = {
         language: [
-            document.data
-            for index, document in enumerate(corpus.documents(language))
-            if index % every == 0
+            document.data for index, document in enumerate(corpus.documents(language)) if index % every == 0
         ]
         for language in corpus.languages
     }
