@@ -126,12 +126,19 @@ class PretokenCounts:
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write Parquet; the file appears under its name only when it is complete.
+        """Write Parquet to a path or URI; the file appears under its name only when it is complete.
 
         Raises:
             CorpusError: if it cannot be written.
         """
-        write_parts(Path(path), parts_of(self.native), self._metadata())
+        if "://" not in str(path):
+            write_parts(Path(path), parts_of(self.native), self._metadata())
+            return
+        try:
+            # Object storage shows a file only when it is complete.
+            self.to_frame().write_parquet(str(path), metadata=self._metadata())
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise CorpusError(f"{path}: cannot write the counts: {error}") from error
 
     def _metadata(self) -> dict[str, str]:
         metadata = _metadata(self.groups, self.pretokenizer, self.corpus_fingerprint)
@@ -141,14 +148,19 @@ class PretokenCounts:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, from a path or URI; a directory as ``tokbench.distributed.load_parts`` does.
 
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
+        name = str(path)
+        if Path(name).is_dir() or ("://" in name and not name.endswith(".parquet")):
+            from tokbench.distributed import load_parts
+
+            return load_parts(name)
         try:
-            metadata = pl.read_parquet_metadata(Path(path))
-            frame = pl.read_parquet(Path(path), glob=False)
+            metadata = pl.read_parquet_metadata(name)
+            frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise CorpusError(f"{path}: cannot read the counts: {error}") from error
         version = metadata.get("tokbench_format")
@@ -283,6 +295,8 @@ def count(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     block_size: int = BLOCK_BYTES,
+    engine: str | None = None,
+    engine_options: Mapping[str, str] | None = None,
 ) -> PretokenCounts:
     """Count the pretokens of a corpus, of files by language, or of files without a language (group ``all``).
 
@@ -295,6 +309,9 @@ def count(
     goes to a nameless file in ``temporary``, by default the system's folder for such files. The table that is
     returned comes on top; ``count_to_file`` avoids it. ``checkpoint`` keeps the counts of finished sources.
 
+    With an ``engine`` its workers count the files, to the same table (``tokbench.distributed.count_on``); threads,
+    memory and progress are then the engine's own matter.
+
     Raises:
         CorpusError: if a file cannot be read or decompressed, a record or column is wrong, the disk is full, or
             (``strict_utf8``) text is not UTF-8, naming file and line or byte.
@@ -306,6 +323,17 @@ def count(
     5
     """
     opened = _opened(corpus, document)
+    if engine is not None:
+        from tokbench.distributed import count_on
+
+        given = {"threads": threads, "memory": memory, "temporary": temporary, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(f"{', '.join(wrong)}: only for counting here; configure the engine instead")
+        return count_on(
+            engine, opened, pretokenizer, document=document, strict_utf8=strict_utf8, options=engine_options
+        )
+    if engine_options:
+        raise ParameterError(f"engine_options without an engine: {', '.join(engine_options)}")
     rule = document if document is not None else opened.document
     counting = Counting(opened.languages, pretokenizer, strict_utf8, threads, block_size, memory, temporary)
     if checkpoint is not None:

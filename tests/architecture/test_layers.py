@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
     "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint",
-    "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame", "measurement",
-    "plugin",
+    "distributed", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame",
+    "measurement", "plugin",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
@@ -32,7 +32,7 @@ SAME_LAYER = {
     ("cli", "report"),
     ("cli", "run"),
 }
-FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
+FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
 
 
 def _sources() -> list[tuple[str, str, Path]]:
