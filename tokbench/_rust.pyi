@@ -17,6 +17,7 @@ __all__ = [
     "Pretokenizer",
     "__version__",
     "cpu_features",
+    "json_texts",
     "word_spans",
 ]
 
@@ -112,6 +113,9 @@ class BpeEncoder:
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
+def json_texts(
+    path: str, first: int, field: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...

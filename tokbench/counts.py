@@ -19,7 +19,7 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Corpus, Paths, batches_of
-from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, parts_of, table_of, write_parts
+from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, local_path, parts_of, table_of, write_parts
 from tokbench.counting import BLOCK_BYTES, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.weights import Number, Weights
@@ -131,8 +131,8 @@ class PretokenCounts:
         Raises:
             CorpusError: if it cannot be written.
         """
-        if "://" not in str(path):
-            write_parts(Path(path), parts_of(self.native), self._metadata())
+        if (local := local_path(path)) is not None:
+            write_parts(local, parts_of(self.native), self._metadata())
             return
         try:
             # Object storage shows a file only when it is complete.
@@ -153,8 +153,9 @@ class PretokenCounts:
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
-        name = str(path)
-        if Path(name).is_dir() or ("://" in name and not name.endswith(".parquet")):
+        local = local_path(path)
+        name = str(local or path)
+        if local.is_dir() if local is not None else not name.endswith(".parquet"):
             from tokbench.distributed import load_parts
 
             return load_parts(name)
@@ -349,7 +350,7 @@ class Written:
     ``n_runs`` is the number of sorted runs that were put aside to keep to the memory budget.
     """
 
-    path: Path
+    path: Path | str
     pretokenizer: str
     groups: tuple[str, ...]
     n_pretokens: int
@@ -372,7 +373,8 @@ def count_to_file(
 ) -> Written:
     """Count as ``count`` and write the table as ``save`` does, byte for byte, without ever holding it whole.
 
-    With ``memory`` the whole process keeps to that budget, besides the interpreter itself.
+    With ``memory`` the whole process keeps to that budget, besides the interpreter itself. Behind a URI the table
+    is written at once, so it is held, and there is no budget.
 
     Raises:
         CorpusError, PretokenizeError, ParameterError: as ``count``; CorpusError if the file cannot be written.
@@ -382,7 +384,17 @@ def count_to_file(
     counting = Counting(
         opened.languages, pretokenizer, strict_utf8, threads, memory=memory, temporary=temporary
     )
-    target = Path(path)
+    target = local_path(path)
+    if target is None:
+        if memory is not None:
+            raise ParameterError(
+                f"{path}: with memory={memory} the table is written part by part, to a local file; copy that one"
+            )
+        counter = counting.count(sources_of(opened), rule, progress)
+        table = PretokenCounts(counter.finish(progress), counter.pretokenizer, _fingerprint(opened, rule))
+        table.save(path)
+        totals = (len(table), table.total_count, table.total_bytes)
+        return Written(str(path), table.pretokenizer, table.groups, *totals, n_runs=0)
     if not target.parent.is_dir():
         raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")
     counter = counting.count(sources_of(opened), rule, progress)

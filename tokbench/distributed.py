@@ -21,7 +21,7 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Texts
-from tokbench.count_files import table_of
+from tokbench.count_files import local_path, table_of
 from tokbench.counting import BLOCK_BYTES
 from tokbench.counts import FORMAT_VERSION, PretokenCounts
 from tokbench.errors import CorpusError, ParameterError, PluginError
@@ -137,8 +137,9 @@ def count_on(
         ParameterError: for an unknown engine or option.
         PluginError: if the engine is not installed, or fails for another reason than the corpus.
     """
+    runner = _engine(engine)
     job = plan(corpus, pretokenizer, document=document, strict_utf8=strict_utf8, task_bytes=task_bytes)
-    summed = _engine(engine).collect(job, options or {})
+    summed = runner.collect(job, options or {})
     return to_table(summed.sort("pretoken", "group_id"), job.groups, job.pretokenizer)
 
 
@@ -160,21 +161,23 @@ def count_parts(
     ``min_pretoken_count`` times over all groups are left out, and how many is said in the result.
 
     Raises:
-        CorpusError: as ``count_on``; if the directory exists or cannot be written.
+        CorpusError: as ``count_on``; if the directory exists (behind a URI: is complete) or cannot be written.
         ParameterError: as ``count_on``; if ``min_pretoken_count`` is below 1.
         PluginError: as ``count_on``.
     """
     if min_pretoken_count < 1:
         raise ParameterError(f"min_pretoken_count is {min_pretoken_count}, expected at least 1")
-    job = plan(corpus, pretokenizer, document=document, strict_utf8=strict_utf8, task_bytes=task_bytes)
     runner = _engine(engine)
-    target = str(directory)
-    if _is_uri(target):
+    job = plan(corpus, pretokenizer, document=document, strict_utf8=strict_utf8, task_bytes=task_bytes)
+    final = local_path(directory)
+    if final is None:
+        target = str(directory)
+        _refuse_complete(target)
         parts = runner.write(
             job, PartWriter(target, job.groups, job.pretokenizer, min_pretoken_count), options or {}
         )
         return _finished(Parts(target, job.groups, job.pretokenizer, tuple(parts)), target)
-    final = Path(target).absolute()
+    final = final.absolute()
     if final.exists():
         raise CorpusError(f"{final}: exists; name a new directory, or remove this one first")
     hidden = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
@@ -207,11 +210,12 @@ def load_parts(directory: str | Path) -> PretokenCounts:
     Raises:
         CorpusError: if there is nothing, a part is missing, changed or damaged, or the pre-tokenizers differ.
     """
-    where = str(directory)
+    local = local_path(directory)
+    where = str(local or directory)
     listing = f"{where.rstrip('/')}/{MANIFEST}"
-    if _is_uri(where) or Path(listing).exists():
+    if local is None or Path(listing).exists():
         return _load_listed(where, listing)
-    files = sorted(file for file in Path(where).glob("*.parquet") if file.name[0] not in "._")
+    files = sorted(file for file in local.glob("*.parquet") if file.name[0] not in "._")
     if not files:
         raise CorpusError(f"{where}: no *.parquet in this directory; write one with tokbench count")
     return PretokenCounts.merge(*map(PretokenCounts.load, files))
@@ -403,8 +407,16 @@ def _load_listed(directory: str, listing: str) -> PretokenCounts:
     )
 
 
-def _is_uri(path: str) -> bool:
-    return "://" in path
+def _refuse_complete(uri: str) -> None:
+    """Refuse a directory in object storage that has its manifest; parts of a run that failed are written over."""
+    listing = f"{uri.rstrip('/')}/{MANIFEST}"
+    try:
+        pl.read_parquet_metadata(listing)
+    except FileNotFoundError:
+        return
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise CorpusError(f"{listing}: cannot tell whether there are counts already: {error}") from error
+    raise CorpusError(f"{uri}: holds counts already; name a new directory, or remove this one first")
 
 
 def _engine(name: str) -> Engine:

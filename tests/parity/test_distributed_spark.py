@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,25 +18,28 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from tests.conftest import BUCKET
 from tokbench.cli.application import app
 from tokbench.corpus import Corpus
 from tokbench.counts import PretokenCounts, count
 from tokbench.distributed import LEAST_TASKS, count_parts, load_parts, plan
-from tokbench.errors import CorpusError, ParameterError
+from tokbench.errors import CorpusError, ParameterError, PluginError
+from tokbench.interop.spark import Spark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs a Java runtime"),
+    pytest.mark.skipif(
+        shutil.which("java") is None and "JAVA_HOME" not in os.environ, reason="Spark needs a Java runtime"
+    ),
     # Spark's own Python code calls what newer versions of its dependencies deprecate.
     pytest.mark.filterwarnings(
         "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
     ),
 ]
 
-BUCKET = "shards"
 WORDS = ["the", "Haus", "ev", "дім", "家", "naïve", "42", "  ", "\n", "l'eau", "हिन्दी", "\x00", "🙂"]
 
 
@@ -47,31 +51,6 @@ def text(seed: int, n_words: int) -> str:
         draw = state >> 40
         words.append(WORDS[draw % len(WORDS)] if draw % 3 else f" w{draw % 5000:x}")
     return "".join(words)
-
-
-@pytest.fixture(scope="module")
-def storage() -> Iterator[Any]:
-    """An S3 stand-in on this machine, which this process and those it starts find in the environment."""
-    server = pytest.importorskip("moto.server", reason="moto[server] stands in for S3")
-    boto3 = pytest.importorskip("boto3", reason="boto3 fills the S3 stand-in")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        yield client
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -239,11 +218,40 @@ def test_killed_workers_change_nothing(spark: Any, tmp_path: Path) -> None:
     assert len(executors(spark)) == 2
 
 
-def test_what_a_worker_refuses_is_raised_here(spark: Any, corpus: Corpus, tmp_path: Path) -> None:
+def test_what_a_worker_refuses_is_raised_here(spark: Any, tmp_path: Path) -> None:
     del spark
-    with pytest.raises(CorpusError, match=r"a\d\.txt: byte \d+ is not valid UTF-8$"):
+    (tmp_path / "a.txt").write_bytes(b"one \xff")
+    corpus = Corpus.from_files({"x": tmp_path / "a.txt"})
+    with pytest.raises(CorpusError, match=r"a\.txt: byte 4 is not valid UTF-8$"):
         count_parts("spark", corpus, tmp_path / "counts", strict_utf8=True)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    stale = replace(plan(corpus, "gpt2"), version="0.0.0")
+    with pytest.raises(PluginError, match=r"the job was planned by 0\.0\.0; install the same version on every w"):
+        Spark().collect(stale, {})
+
+
+def test_a_spark_that_fails_says_what_it_needs(tmp_path: Path) -> None:
+    """The session of this process would be used, so each has a process of its own."""
+    (tmp_path / "a.txt").write_text("one two")
+    program = (
+        "import sys; from tokbench.cli import main\n"
+        "sys.argv = ['tokbench', 'count', '-c', 'x=a.txt', '--engine', 'spark', *sys.argv[1:]]; main()"
+    )
+    for settings, options, message in (
+        ({"JAVA_HOME": "/nowhere"}, [], "Spark needs a Java runtime, 17 or later"),
+        ({}, ["-E", "master=foo"], "Spark does not start with master=foo"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", program, *options, "--out", "counts"],
+            cwd=tmp_path,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert f"error: {message}" in done.stderr
+    assert not (tmp_path / "counts").exists()
 
 
 def test_a_sum_above_63_bits_is_an_error_and_not_a_wrapped_number(spark: Any) -> None:
@@ -258,25 +266,6 @@ def test_a_sum_above_63_bits_is_an_error_and_not_a_wrapped_number(spark: Any) ->
     over = pl.DataFrame(pl.from_arrow(summed(spark.createDataFrame([*rows, rows[1]], ROWS)).toArrow()))
     with pytest.raises(CorpusError, match=r"group x: b'\\xff' occurs more than 2\^63 - 1 times"):
         to_table(over.sort("pretoken"), ("x",), "none")
-
-
-def test_object_storage_here(storage: Any, tmp_path: Path) -> None:
-    texts = {f"p{number}": [text(number, 40), "", text(7 + number, 50)] for number in range(3)}
-    for name, documents in texts.items():
-        pl.DataFrame({"body": documents}).write_parquet(tmp_path / f"{name}.parquet")
-        lines = "".join(json.dumps({"body": one}, ensure_ascii=False) + "\n" for one in documents)
-        (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-        for kind in ("parquet", "jsonl"):
-            storage.upload_file(str(tmp_path / f"{name}.{kind}"), BUCKET, f"raw/{name}.{kind}")
-    expected = count({"x": [f"{tmp_path}/{name}.jsonl:body" for name in texts]}, "gpt2")
-    for spec in (f"s3://{BUCKET}/raw/p*.parquet:body", f"s3://{BUCKET}/raw/p*.jsonl:body"):
-        corpus = Corpus.from_files({"x": spec})
-        assert count(corpus, "gpt2").to_frame().equals(expected.to_frame()), spec
-        assert [one.text for one in corpus] == [one for part in texts.values() for one in part]
-    expected.save(f"s3://{BUCKET}/out/counts.parquet")
-    assert PretokenCounts.load(f"s3://{BUCKET}/out/counts.parquet").to_frame().equals(expected.to_frame())
-    with pytest.raises(CorpusError, match=f"s3://{BUCKET}/raw/none.parquet"):
-        count(f"s3://{BUCKET}/raw/none.parquet:body", "gpt2")
 
 
 def test_object_storage_on_the_cluster(spark: Any, storage: Any, corpus: Corpus) -> None:
@@ -295,6 +284,8 @@ def test_object_storage_on_the_cluster(spark: Any, storage: Any, corpus: Corpus)
     assert len(plan(remote, "gpt2").tasks) == 6
     assert count(remote, "gpt2", engine="spark").to_frame().equals(expected)
     made = count_parts("spark", remote, f"s3://{BUCKET}/counts", "gpt2")
+    with pytest.raises(CorpusError, match=r"shards/counts: holds counts already"):
+        count_parts("spark", remote, f"s3://{BUCKET}/counts/", "gpt2")
     assert PretokenCounts.load(f"s3://{BUCKET}/counts").to_frame().equals(expected)
     assert made.total("pretokens") == expected["pretoken"].n_unique()
     with pytest.raises(CorpusError, match="no file matches"):

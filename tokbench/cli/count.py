@@ -39,8 +39,9 @@ def count(
         typer.Option(
             "--out",
             "-o",
-            help="Parquet file to write: pretoken, group, count. With --engine, a name without .parquet is a "
-            "directory (or s3://…) into which the workers write.",
+            metavar="PATH",
+            help="Parquet file (or s3://….parquet) to write: pretoken, group, count. With --engine, a name without "
+            ".parquet is a directory (or s3://…) into which the workers write.",
         ),
     ],
     pretokenizer: Annotated[
@@ -59,15 +60,31 @@ def count(
     temporary: parameters.Temporary = None,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", help="Count on an engine instead of here: spark. The table is the same."),
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help="Count on an engine instead of here: spark (pip install 'tokbench\\[distributed]'). The table is the "
+            "same.",
+        ),
     ] = None,
     engine_option: Annotated[
         list[str] | None,
         typer.Option(
-            "--engine-option", "-E", metavar="KEY=VALUE", help="Of spark: master=URL, spark.…=…; repeatable."
+            "--engine-option",
+            "-E",
+            metavar="KEY=VALUE",
+            help="Of spark: master=URL (this machine by default) and any setting spark.…; repeatable.",
         ),
     ] = None,
-    min_pretoken_count: parameters.MinPretokenCount = 1,
+    min_pretoken_count: Annotated[
+        int,
+        typer.Option(
+            "--min-pretoken-count",
+            min=1,
+            help="With --engine: leave out pretokens that occur less often in all languages together; what this "
+            "drops is reported.",
+        ),
+    ] = 1,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Count pretokens per language and save them as Parquet, for any number of trainings."""
@@ -135,9 +152,13 @@ def _count_on(
     least: int,
     options: dict[str, str],
 ) -> dict[str, Any]:
+    from tokbench.count_files import local_path
     from tokbench.distributed import count_on, count_parts
 
     if out.endswith(".parquet"):
+        local = local_path(out)
+        if local is not None and not local.absolute().parent.is_dir():
+            raise ParameterError(f"{out}: the folder {local.parent} does not exist; create it first")
         whole = count_on(engine, corpus, pretokenizer, strict_utf8=strict_utf8, options=options)
         counts, dropped = whole.filter(min_count=least)
         counts.save(out)

@@ -59,8 +59,12 @@ def train(
     ] = None,
     corpus: parameters.OptionalCorpus = None,
     counts: Annotated[
-        Path | None,
-        typer.Option("--counts", help="Train on the output of 'tokbench count' instead of a corpus."),
+        str | None,
+        typer.Option(
+            "--counts",
+            metavar="PATH",
+            help="Train on the output of 'tokbench count' instead of a corpus: a file, a directory or a URI.",
+        ),
     ] = None,
     pretokenizer: Annotated[
         str | None,
@@ -231,7 +235,7 @@ def train(
         )
     arguments: dict[str, object] = {
         "corpus": corpus,
-        "counts": str(counts) if counts else None,
+        "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
         "strict_utf8": strict_utf8,

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tokbench import errors
+from tokbench import _rust, errors
 from tokbench.distributed import LARGEST_COUNT, Part, count_task
 from tokbench.errors import CorpusError, ParameterError, PluginError, TokbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tokbench import _rust
     from tokbench.distributed import Job, PartWriter
 
-INSTALL = "pip install 'tokbench[distributed]', and a Java runtime (17 or later)"
+INSTALL = "pip install 'tokbench[distributed]'"
+INSTALL_JAVA = "a Java runtime, 17 or later (Debian: apt-get install default-jre-headless; else set JAVA_HOME)"
 
 ROWS = "pretoken binary, group_id int, count long"
 BATCH_ROWS = 1 << 16
@@ -35,6 +37,10 @@ BATCH_BYTES = 32 << 20
 
 LARGEST_PRETOKEN = (1 << 31) - 64
 """A row of Spark is one JVM array."""
+
+
+SHOWN_LINES = 30
+"""Lines of a failure of Spark that a message repeats: enough for a traceback of Python."""
 
 
 class Spark:
@@ -182,8 +188,12 @@ def _session(options: Mapping[str, str]) -> Iterator[Any]:
         yield running
         return
     builder = SparkSession.builder.appName("tokbench count")
-    # The table may be larger than Spark's default limit of 1 GB for what a driver collects.
-    settings = {"spark.driver.maxResultSize": "0", **options}
+    settings = {
+        # The table may be larger than Spark's default limit of 1 GB for what a driver collects.
+        "spark.driver.maxResultSize": "0",
+        "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
+        **options,
+    }
     master = settings.pop("master", None)
     if master is not None:
         builder = builder.master(master)
@@ -195,7 +205,7 @@ def _session(options: Mapping[str, str]) -> Iterator[Any]:
     if chosen is None and (not elsewhere if master is None else master.startswith("local")):
         os.environ["PYSPARK_PYTHON"] = sys.executable
     try:
-        session = _started(builder)
+        session = _started(builder, master)
     finally:
         if chosen is None:
             os.environ.pop("PYSPARK_PYTHON", None)
@@ -205,13 +215,19 @@ def _session(options: Mapping[str, str]) -> Iterator[Any]:
         session.stop()
 
 
-def _started(builder: Any) -> Any:
+def _started(builder: Any, master: str | None) -> Any:
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         return builder.getOrCreate()
-    except (PySparkException, OSError) as error:
-        raise PluginError(f"Spark does not start: {error}; it needs {INSTALL}") from error
+    except (PySparkException, Py4JError, OSError) as error:
+        home = os.environ.get("JAVA_HOME")
+        if not (Path(home, "bin", "java").exists() if home else shutil.which("java")):
+            where = f"JAVA_HOME={home} holds no bin/java" if home else "there is no java on the PATH"
+            raise PluginError(f"Spark needs {INSTALL_JAVA}; {where}") from error
+        at = "" if master is None else f" with master={master}"
+        raise PluginError(f"Spark does not start{at}, its log may say why: {_short(str(error), 2)}") from error
 
 
 @contextmanager
@@ -230,4 +246,15 @@ def _translated() -> Iterator[None]:
         kind = getattr(errors, found[1], None) if found else None
         if found and isinstance(kind, type) and issubclass(kind, TokbenchError):
             raise kind(found[2].strip()) from error
-        raise PluginError(f"Spark failed: {text}") from error
+        if lacking := re.search(r"^\S*(?:Import|ModuleNotFound|Attribute)Error: .*\btokbench\b.*", text, re.M):
+            raise PluginError(
+                f"a worker's Python has no tokbench {_rust.__version__}; install it on every worker, or name another "
+                f"Python with PYSPARK_PYTHON ({lacking[0]})"
+            ) from error
+        raise PluginError(f"Spark failed: {_short(text, SHOWN_LINES)}") from error
+
+
+def _short(text: str, n_lines: int) -> str:
+    """Leave out the frames of the JVM, which the exception's cause keeps."""
+    kept = [line for line in text.splitlines() if line.strip() and not line.startswith(("\tat ", "\t..."))]
+    return "\n".join(kept[:n_lines])
