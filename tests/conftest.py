@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ def storage() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
+        # The stand-in's content belongs to the process and outlives its server.
+        urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client

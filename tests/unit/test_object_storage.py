@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -105,7 +106,7 @@ def test_training_from_counts_in_object_storage(
         made.add((tmp_path / f"made{number}" / "tokenizer.json").read_bytes())
     begun = ["train", "--counts", f"{where}.parquet", "-V", "280", "-o", "resumed", "--checkpoint-every", "5"]
     with monkeypatch.context() as patch:
-        patch.setattr("tokbench.sweep.sweep", lambda *_, **__: 1 / 0)
+        patch.setattr(sys.modules["tokbench.sweep"], "sweep", lambda *_, **__: 1 / 0)
         assert CliRunner().invoke(app, begun).exit_code == 1
     done = CliRunner().invoke(app, ["train", "--resume", "resumed"])
     assert done.exit_code == 0, done.output
