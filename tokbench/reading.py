@@ -287,7 +287,7 @@ def _rows(path: str, field: str) -> Iterator[Batch]:
 def _records(uri: str, field: str) -> Iterator[Batch]:
     """Let polars fetch the lines and Rust take them apart: polars would turn numbers and objects into text."""
     lines = pl.scan_lines(uri, name="line", include_file_paths="path")
-    path, row = None, 0
+    path, row = "", 0
     for part in lines.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
         for piece in part.partition_by("path", maintain_order=True):
             if path != piece.item(0, "path"):
@@ -297,7 +297,7 @@ def _records(uri: str, field: str) -> Iterator[Batch]:
                 row += len(batch)
                 if len(texts):
                     yield texts
-    if path is None and glob.has_magic(uri):
+    if not path and glob.has_magic(uri):
         # polars takes a pattern without files for no lines at all.
         raise CorpusError(f"{uri}: no file matches this pattern, or all that do are empty")
 

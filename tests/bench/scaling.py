@@ -123,7 +123,7 @@ def shuffle(folder: Path, spec: str) -> None:
             corpus = tb.Corpus.from_files({"x": f"{here}/*.parquet"})
             made = count_parts("spark", corpus, here / "counts", spec, options=options)
             assert tb.PretokenCounts.load(here / "counts").to_frame().equals(expected)
-            n_rows = n_bytes = n_spilled = 0
+            n_rows = n_bytes = n_spilled = nanoseconds = 0
             for log in (here / "log").rglob("events_*"):
                 for line in log.read_text().splitlines():
                     event = json.loads(line)
@@ -132,9 +132,11 @@ def shuffle(folder: Path, spec: str) -> None:
                         n_rows += written["Shuffle Records Written"]
                         n_bytes += written["Shuffle Bytes Written"]
                         n_spilled += event["Task Metrics"]["Disk Bytes Spilled"]
+                        # Of the JVM alone: the workers' Python is another process.
+                        nanoseconds += event["Task Metrics"]["Executor CPU Time"]
         print(
             f"{n_files} files: {n_rows:,} rows, {n_bytes:,} bytes ({n_bytes / n_rows:.1f} a row, "
-            f"{n_bytes / made.total('bytes'):.3f} a byte of text), {n_spilled:,} spilled"
+            f"{n_bytes / made.total('bytes'):.3f} a byte of text), {n_spilled:,} spilled, {nanoseconds / 1e9:.1f} s of the JVM's CPU"
         )
 
 

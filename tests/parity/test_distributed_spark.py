@@ -226,7 +226,9 @@ def test_what_a_worker_refuses_is_raised_here(spark: Any, tmp_path: Path) -> Non
         count_parts("spark", corpus, tmp_path / "counts", strict_utf8=True)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     stale = replace(plan(corpus, "gpt2"), version="0.0.0")
-    with pytest.raises(PluginError, match=r"the job was planned by 0\.0\.0; install the same version on every w"):
+    with pytest.raises(
+        PluginError, match=r"the job was planned by 0\.0\.0; install the same version on every w"
+    ):
         Spark().collect(stale, {})
 
 

@@ -98,7 +98,9 @@ def test_json_lines_behind_a_uri(tmp_path: Path) -> None:
 
 def test_the_lines_of_files_behind_a_pattern_are_counted_apart(tmp_path: Path) -> None:
     for number in range(3):
-        (tmp_path / f"{number}.jsonl").write_text('{"text": "a"}\r\n' * 9000 + '{"text": []}\n' * (number == 2))
+        (tmp_path / f"{number}.jsonl").write_text(
+            '{"text": "a"}\r\n' * 9000 + '{"text": []}\n' * (number == 2)
+        )
     with pytest.raises(CorpusError, match=r"2\.jsonl: line 9001: invalid type: sequence, expected a string"):
         list(Corpus.from_files({"x": f"file://{tmp_path}/*.jsonl"}))
 

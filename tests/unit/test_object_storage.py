@@ -34,7 +34,9 @@ class OnePart:
 
     def write(self, job: Job, writer: PartWriter, options: Mapping[str, str]) -> list[Part]:
         assert not options
-        tables = [PretokenCounts(table, "gpt2") for n in range(len(job.tasks)) for table in count_task(job, n)]
+        tables = [
+            PretokenCounts(table, "gpt2") for n in range(len(job.tasks)) for table in count_task(job, n)
+        ]
         rows = PretokenCounts.merge(*tables).to_frame()
         groups = [job.groups.index(group) for group in rows["group"]]
         return [writer.write(0, rows.select("pretoken", pl.Series("group_id", groups), "count"))]
@@ -67,7 +69,9 @@ def test_a_record_is_refused_by_file_and_line(storage: Any) -> None:
     good, bad = b'{"text": "a"}\n\n' * 200, b'{"text": "a"}\n{"text": 5}\n'
     storage.put_object(Bucket=BUCKET, Key="bad/1.jsonl", Body=good)
     storage.put_object(Bucket=BUCKET, Key="bad/2.jsonl", Body=good + bad)
-    with pytest.raises(CorpusError, match=r"bad/2\.jsonl: line 402: .*integer `5`, expected a string in the field"):
+    with pytest.raises(
+        CorpusError, match=r"bad/2\.jsonl: line 402: .*integer `5`, expected a string in the field"
+    ):
         count(f"{URI}/bad/*.jsonl", "gpt2")
 
 

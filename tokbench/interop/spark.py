@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tokbench.distributed import Job, PartWriter
 
 INSTALL = "pip install 'tokbench[distributed]'"
-INSTALL_JAVA = "a Java runtime, 17 or later (Debian: apt-get install default-jre-headless; else set JAVA_HOME)"
+INSTALL_JAVA = (
+    "a Java runtime, 17 or later (Debian: apt-get install default-jre-headless; else set JAVA_HOME)"
+)
 
 ROWS = "pretoken binary, group_id int, count long"
 BATCH_ROWS = 1 << 16
@@ -227,7 +229,9 @@ def _started(builder: Any, master: str | None) -> Any:
             where = f"JAVA_HOME={home} holds no bin/java" if home else "there is no java on the PATH"
             raise PluginError(f"Spark needs {INSTALL_JAVA}; {where}") from error
         at = "" if master is None else f" with master={master}"
-        raise PluginError(f"Spark does not start{at}, its log may say why: {_short(str(error), 2)}") from error
+        raise PluginError(
+            f"Spark does not start{at}, its log may say why: {_short(str(error), 2)}"
+        ) from error
 
 
 @contextmanager
@@ -246,7 +250,9 @@ def _translated() -> Iterator[None]:
         kind = getattr(errors, found[1], None) if found else None
         if found and isinstance(kind, type) and issubclass(kind, TokbenchError):
             raise kind(found[2].strip()) from error
-        if lacking := re.search(r"^\S*(?:Import|ModuleNotFound|Attribute)Error: .*\btokbench\b.*", text, re.M):
+        if lacking := re.search(
+            r"^\S*(?:Import|ModuleNotFound|Attribute)Error: .*\btokbench\b.*", text, re.M
+        ):
             raise PluginError(
                 f"a worker's Python has no tokbench {_rust.__version__}; install it on every worker, or name another "
                 f"Python with PYSPARK_PYTHON ({lacking[0]})"
