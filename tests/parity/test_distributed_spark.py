@@ -234,6 +234,7 @@ def test_what_a_worker_refuses_is_raised_here(spark: Any, tmp_path: Path) -> Non
 
 def test_without_java_it_is_said_what_to_install(tmp_path: Path) -> None:
     """In a process of its own, since this one has a session, which would be used."""
+    pytest.importorskip("pyspark.sql", reason="pyspark comes with tokbench[distributed]")
     (tmp_path / "a.txt").write_text("one two")
     program = "import tokbench as tb; tb.count({'x': 'a.txt'}, engine='spark')"
     done = subprocess.run(
