@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import BUCKET
-from tokbench import distributed
+from tokbench import distributed, run
 from tokbench.cli.application import app
 from tokbench.corpus import Corpus
 from tokbench.counts import PretokenCounts, count, count_to_file
@@ -105,12 +104,12 @@ def test_training_from_counts_in_object_storage(
     for number, counts in enumerate(("counts.parquet", f"{where}.parquet", where, f"{where}/")):
         done = CliRunner().invoke(app, ["train", "--counts", counts, "-V", "280", "-o", f"made{number}"])
         assert done.exit_code == 0, done.output
-        run = json.loads((tmp_path / f"made{number}" / "run.json").read_text())
-        assert run["arguments"]["counts"] == counts
+        facts = json.loads((tmp_path / f"made{number}" / "run.json").read_text())
+        assert facts["arguments"]["counts"] == counts
         made.add((tmp_path / f"made{number}" / "tokenizer.json").read_bytes())
     begun = ["train", "--counts", f"{where}.parquet", "-V", "280", "-o", "resumed", "--checkpoint-every", "5"]
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["tokbench.sweep"], "sweep", lambda *_, **__: 1 / 0)
+        patch.setattr(run, "write_run", lambda *_, **__: 1 / 0)
         assert CliRunner().invoke(app, begun).exit_code == 1
     done = CliRunner().invoke(app, ["train", "--resume", "resumed"])
     assert done.exit_code == 0, done.output
