@@ -34,6 +34,8 @@ ORDER = (
     "measurement",
     "registry",
     "plugin",
+    "sampling",
+    "inference",
 )
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
