@@ -10,6 +10,7 @@ pub mod cpu;
 pub mod encode;
 pub mod engine;
 pub mod error;
+mod in_order;
 pub mod pretokenize;
 pub mod words;
 
