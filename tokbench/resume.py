@@ -120,10 +120,10 @@ class Start:
             progress=progress,
         )
         if self.segments is None:
-            merges, fallback = self.model.merges, self.model.vocab.byte_fallback
+            fallback = self.model.vocab.byte_fallback
             return _rust.Engine.proceed(
                 counts,
-                merges=(merges.left, merges.right, merges.result),
+                merges=self.model.merge_columns,
                 fallback=None if fallback is None else fallback[0],
                 unknown=self.model.vocab.unknown_id,
                 whole_words=self.model.whole_words,
@@ -149,11 +149,11 @@ class Start:
             unknown=old.unknown,
             partial=old.partial,
         )
-        mine = self.model.merges
+        left, right, result = self.model.merge_columns
         joined = merge_list(
-            np.concatenate([mine.left, merges.left]),
-            np.concatenate([mine.right, merges.right]),
-            np.concatenate([mine.result, merges.result]),
+            np.concatenate([left, merges.left]),
+            np.concatenate([right, merges.right]),
+            np.concatenate([result, merges.result]),
         )
         return replace(self.model, vocab=vocab, merges=joined)
 
@@ -171,7 +171,12 @@ def model_of(base: Tokenizer, *, what: str) -> BpeModel:
         )
         raise ParameterError(message)
     if base.model.method != "merges":
-        message = f"{what}: {base.name} takes the longest token that fits; it has no merges to go on from"
+        message = (
+            f"{what}: {base.name} encodes by the method {base.model.method!r}; it has no merges to go on from"
+        )
+        raise ParameterError(message)
+    if base.model.supers is not None or base.model.scaffold:
+        message = f"{what}: {base.name} has supers or scaffold tokens, which merging cannot go on from"
         raise ParameterError(message)
     return base.model
 
@@ -236,7 +241,7 @@ class _Past(TypedDict):
 
 def _past(base: Tokenizer) -> _Past:
     start = continued(base)
-    model, merges = start.model, start.model.merges
+    model = start.model
     arena, offsets, ordinary = _spelled(model.vocab)
     fallback = model.vocab.byte_fallback
     return _Past(
@@ -244,7 +249,7 @@ def _past(base: Tokenizer) -> _Past:
         arena=arena,
         offsets=offsets,
         ordinary=ordinary,
-        merges=(merges.left, merges.right, merges.result),
+        merges=model.merge_columns,
         fallback=None if fallback is None else fallback[0],
         unknown=model.vocab.unknown_id,
         whole_words=model.whole_words,
@@ -279,8 +284,6 @@ def encode_pretokens(
 
 
 def _untrained(model: BpeModel) -> str | None:
-    if getattr(model, "scaffold", ()):
-        return "has scaffold tokens"
     if not isinstance(model.merges, Merges):
         return "uses tokens in merges before they are made"
     if model.normalizer or model.prefix_space:

@@ -294,7 +294,7 @@ def run(
         left, right, result, count, lengths = _plain(engine, settings, checkpoint, progress)
     else:
         left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
-    vocab = _vocab(engine, settings) if begin is None else _ordinary(engine)
+    vocab = vocab_of(engine, settings) if begin is None else _ordinary(engine)
     done = 0 if begin is None else len(begin.model.merges)
     log = pl.DataFrame(
         {
@@ -432,7 +432,8 @@ def _ordinary(engine: _rust.Engine) -> Vocab:
     return Vocab(tokens, partial=True)
 
 
-def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
+def vocab_of(engine: _rust.Engine, settings: Settings) -> Vocab:
+    """Return what an engine that `start` made has made so far: special tokens, alphabet and merge results."""
     tokens = _ordinary(engine).tokens
     first_fallback, _, _ = engine.layout()
     fallback = None if first_fallback is None else range(first_fallback, first_fallback + 256)
