@@ -48,6 +48,11 @@ class Scaffold(Algorithm):
 
     def train(self, request: Request) -> Tokenizer:
         """Train; settings of the alphabet, of ties and limits, of weights and cut-offs are known."""
+        model, training = self.model(request)
+        return BpeTokenizer(model, name="trained", training=training)
+
+    def model(self, request: Request) -> tuple[BpeModel, Training]:
+        """Return what `train` wraps into a tokenizer."""
         known = request.settings(
             self,
             "min_frequency",
@@ -111,7 +116,7 @@ class Scaffold(Algorithm):
             counts.pretokenizer,
             scaffold=tuple(range(n_shown, n_shown + len(hidden))),
         )
-        return BpeTokenizer(model, name="trained", training=Training(settings.as_dict() | report, log))
+        return model, Training(settings.as_dict() | report, log)
 
 
 def _hidden(
