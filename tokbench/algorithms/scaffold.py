@@ -140,5 +140,12 @@ def _renumbered(n_ids: int, hidden: frozenset[int]) -> tuple[NDArray[np.uint32],
 
 
 def _lists(ids: NDArray[np.uint32], flat: NDArray[np.uint32], ends: NDArray[np.uint64]) -> pl.Series:
-    rows = np.split(ids[flat], ends[:-1].astype(np.int64)) if len(ends) else []
-    return pl.Series([row.tolist() for row in rows], dtype=pl.List(pl.UInt32))
+    """Return one list of new ids per merge."""
+    n_rows = len(ends)
+    rows = np.repeat(np.arange(n_rows, dtype=np.uint32), np.diff(ends, prepend=np.uint64(0)).astype(np.int64))
+    made = pl.DataFrame({"row": rows, "ids": ids[flat]}).group_by("row", maintain_order=True).agg("ids")
+    every = pl.DataFrame({"row": np.arange(n_rows, dtype=np.uint32)})
+    empty = pl.lit([], dtype=pl.List(pl.UInt32))
+    return every.join(made, on="row", how="left", maintain_order="left")["ids"].to_frame().select(
+        pl.col("ids").fill_null(empty)
+    )["ids"]
