@@ -27,6 +27,7 @@ mod index;
 mod merge;
 mod neighbours;
 mod pages;
+mod pieces;
 mod plain;
 mod replay;
 mod resume;

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use super::Unit;
 use super::alphabet::{Alphabet, Piece};
 use super::cells::each_row;
+use super::pieces::Pieces;
 use super::resume::{Given, tokens_of};
 use super::ties::key;
 use super::tokens::Tokens;
@@ -137,10 +138,6 @@ impl Borders {
     }
 }
 
-/// Longer stretches are not remembered.
-const REMEMBERED: usize = 64;
-/// So many ids are remembered before all is forgotten.
-const MEMORY: usize = 1 << 20;
 /// A message shows so many bytes of a pretoken.
 const SHOWN: usize = 200;
 /// From this many symbols on the lists of places are faster than the heap.
@@ -154,8 +151,7 @@ pub(super) struct Replayer<'a> {
     borders: Option<Borders>,
     steps: Rows<'a>,
     word: Word,
-    places: FxHashMap<Box<[u8]>, (u32, u32)>,
-    remembered: Vec<u32>,
+    pieces: Pieces,
 }
 
 impl<'a> Replayer<'a> {
@@ -175,8 +171,7 @@ impl<'a> Replayer<'a> {
             borders: has_borders.then(|| Borders::new(past.rows, &tokens)),
             steps: Rows::new(past.rows),
             word: Word::default(),
-            places: FxHashMap::default(),
-            remembered: Vec::new(),
+            pieces: Pieces::new(),
             tokens,
         })
     }
@@ -226,8 +221,8 @@ impl<'a> Replayer<'a> {
         control: &Control,
     ) -> Result<()> {
         let piece = &pretoken[range];
-        if let Some(&(start, end)) = self.places.get(piece) {
-            ids.extend_from_slice(&self.remembered[start as usize..end as usize]);
+        if let Some(known) = self.pieces.get(piece) {
+            ids.extend_from_slice(known);
             return Ok(());
         }
         let word = &mut self.word;
@@ -254,16 +249,7 @@ impl<'a> Replayer<'a> {
             word.replay(&mut self.steps);
         }
         ids.extend_from_slice(&word.ids);
-        if piece.len() <= REMEMBERED {
-            if self.remembered.len() > MEMORY {
-                self.remembered.clear();
-                self.places.clear();
-            }
-            let start = self.remembered.len() as u32;
-            self.remembered.extend_from_slice(&word.ids);
-            self.places
-                .insert(piece.into(), (start, self.remembered.len() as u32));
-        }
+        self.pieces.put(piece, &word.ids);
         Ok(())
     }
 }
