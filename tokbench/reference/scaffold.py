@@ -82,17 +82,17 @@ def train(
     return run
 
 
-def demolish(token: int, scaffold: Collection[int], rows: Sequence[Row]) -> list[int]:
+def demolished(token: int, scaffold: Collection[int], rows: Sequence[Row]) -> list[int]:
     """Take a scaffold token apart into the parts of its merge, and these again; the fewest parts if several merges
     make it, of equals those of the earliest merge.
 
-    >>> demolish(4, {3, 4}, [(0, 1, 3), (3, 2, 4)])
+    >>> demolished(4, {3, 4}, [(0, 1, 3), (3, 2, 4)])
     [0, 1, 2]
     """
     if token not in scaffold:
         return [token]
     ways = [
-        demolish(left, scaffold, rows) + demolish(right, scaffold, rows)
+        demolished(left, scaffold, rows) + demolished(right, scaffold, rows)
         for left, right, result in rows
         if result == token
     ]
@@ -105,7 +105,7 @@ def encode(symbols: Sequence[int], rows: Sequence[Row], scaffold: Collection[int
     >>> encode([0, 1, 2, 0, 1], [(0, 1, 3), (3, 2, 4)], {3})
     [4, 0, 1]
     """
-    return [part for token in encoded(symbols, rows) for part in demolish(token, scaffold, rows)]
+    return [part for token in encoded(symbols, rows) for part in demolished(token, scaffold, rows)]
 
 
 def _pairs(words: Iterable[tuple[list[int], int]]) -> Counter[tuple[int, int]]:
