@@ -134,7 +134,9 @@ def train(
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
 
     if start is None and vetoes is not None:
-        message = "vetoes: need a tokenizer to go on from; give start, a tokenizer of the alphabet alone if need be"
+        message = (
+            "vetoes: need a tokenizer to go on from; give start, a tokenizer of the alphabet alone if need be"
+        )
         raise ParameterError(message)
     if start is not None:
         _refuse_with_start(

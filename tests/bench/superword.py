@@ -59,7 +59,9 @@ def work(job: str, path: Path, size: int, extra: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument("--vocab-size", type=int, default=32_000)
     parser.add_argument("--job", action="append", choices=JOBS)

@@ -39,9 +39,9 @@ def test_scaffold_merges_and_set(shared: Path, counts: PretokenCounts) -> None:
     # The merges are plain BPE's, continued.
     plain = train(counts, vocab_size=256 + len(expected["merges"]), alphabet_order="byte")
     assert plain.merges is not None
-    assert [
-        [plain.token_bytes(a).hex(), plain.token_bytes(b).hex()] for a, b, _ in plain.merges
-    ] == expected["merges"]
+    assert [[plain.token_bytes(a).hex(), plain.token_bytes(b).hex()] for a, b, _ in plain.merges] == expected[
+        "merges"
+    ]
 
     # Fewer tokens than plain BPE of the same size, none of them scaffold.
     equal = train(counts, vocab_size=4000, alphabet_order="byte")

@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer as HuggingFace
 
 from tokbench.algorithm import Request, parse
-from tokbench.algorithms.superword import Superword
 from tokbench.algorithms.supertokens import Supertokens, count_chunks
+from tokbench.algorithms.superword import Superword
 from tokbench.corpus import Corpus
 from tokbench.counts import PretokenCounts, count
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.pretokenize import Pretokenizer
 from tokbench.reference.superword import n_words
+from tokbench.resume import Vetoes
+from tokbench.sweep import cut
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.train import train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARTS = "of the|in the|a kind of|time: 10|at 12:30|e.g. this|it is|on a|by way of|!!|#1|say: no|".split("|")
+PARTS = [
+    "of the",
+    "in the",
+    "a kind of",
+    "time: 10",
+    "at 12:30",
+    "e.g. this",
+    "it is",
+    "by way of",
+    "!!",
+    "#1",
+    "say: no",
+]
 
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
     rng = np.random.default_rng(3)
     words = ["".join(rng.choice(list("aeiouklmnrst"), rng.integers(2, 7))) for _ in range(150)]
-    pool = [*words, *(part for part in PARTS if part) , *PARTS[:3] * 12]
+    pool = [*words, *PARTS, *PARTS[:3] * 12]
     lines = [" ".join(rng.choice(pool, rng.integers(3, 15))) + "." for _ in range(800)]
     return Corpus.from_texts({"eng": lines[:500], "tur": lines[500:]})
 
 
-def trained(corpus: Corpus, spelling: str, size: int = 600, **settings: object) -> BpeTokenizer:
-    made = parse(spelling).train(Request(source=corpus, vocab_size=size, **settings))  # type: ignore[arg-type]
+def trained(corpus: Corpus, spelling: str, size: int = 600, **settings: Any) -> BpeTokenizer:
+    made = parse(spelling).train(Request(source=corpus, vocab_size=size, **settings))
     assert isinstance(made, BpeTokenizer)
     return made
 
@@ -85,6 +99,9 @@ def test_more_vocabulary_is_more_of_the_same(corpus: Corpus) -> None:
     assert small.merges is not None
     assert large.merges is not None
     assert list(large.merges)[: len(small.merges)] == list(small.merges)
+    assert cut(large, vocab_size=500).model.fingerprint == small.model.fingerprint
+    with pytest.raises(ParameterError, match="at least 400"):
+        cut(large, vocab_size=390)
 
 
 def test_the_order_of_documents_does_not_matter(corpus: Corpus) -> None:
@@ -134,7 +151,7 @@ def test_supertokens_span_words_and_depend_on_the_seed(corpus: Corpus) -> None:
 def test_wrong_settings_say_what_is_wrong(corpus: Corpus) -> None:
     counts = count(corpus, "cl100k")
     first = train(counts, vocab_size=300)
-    for spelling, request, message in [
+    cases: list[tuple[str, dict[str, Any], str]] = [
         ("superword(transition=700)", {}, "beyond the vocabulary size"),
         ("superword", {"source": counts}, "running text"),
         ("superword", {"source": counts, "start": first}, "'superbpe'"),
@@ -142,15 +159,14 @@ def test_wrong_settings_say_what_is_wrong(corpus: Corpus) -> None:
         ("superword", {"start": first, "special_tokens": ("x",)}, "special_tokens"),
         ("supertokens", {"limit_alphabet": 9}, "limit_alphabet"),
         ("supertokens", {"source": counts}, "running text"),
-    ]:
+    ]
+    for spelling, request, message in cases:
         with pytest.raises(ParameterError, match=message):
-            trained(request.pop("source", corpus), spelling, **request)  # type: ignore[attr-defined]
+            trained(request.pop("source", corpus), spelling, **request)
     for spelling in ("superword(max_words=0)", 'superword(forbidden="")', "supertokens(split=0)"):
         with pytest.raises(ParameterError):
             parse(spelling)
     with pytest.raises(ExhaustedError):
         Supertokens().train(Request(source=Corpus.from_texts({"a": ["b c"]}), vocab_size=400))
     with pytest.raises(ParameterError, match="start"):
-        from tokbench.resume import Vetoes
-
         train(PretokenCounts.from_mapping({"a": {b"b": 1}}), vocab_size=300, vetoes=Vetoes(max_words=1))

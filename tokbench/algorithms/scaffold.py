@@ -146,6 +146,8 @@ def _lists(ids: NDArray[np.uint32], flat: NDArray[np.uint32], ends: NDArray[np.u
     made = pl.DataFrame({"row": rows, "ids": ids[flat]}).group_by("row", maintain_order=True).agg("ids")
     every = pl.DataFrame({"row": np.arange(n_rows, dtype=np.uint32)})
     empty = pl.lit([], dtype=pl.List(pl.UInt32))
-    return every.join(made, on="row", how="left", maintain_order="left")["ids"].to_frame().select(
-        pl.col("ids").fill_null(empty)
-    )["ids"]
+    return (
+        every.join(made, on="row", how="left", maintain_order="left")["ids"]
+        .to_frame()
+        .select(pl.col("ids").fill_null(empty))["ids"]
+    )

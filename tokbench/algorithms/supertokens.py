@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -48,7 +49,7 @@ class Supertokens(Algorithm):
         summary="BPE on random chunks of pretokens: tokens that span words (our reading of TokenAdapt's)",
         definition=(
             "The text is cut by the pre-tokenizer of the run. Each border between two pretokens of a document then "
-            "stays with probability `split`, else its two sides join; what results is cut where superbpe cuts. The draw "
+            "stays with probability `split`, else its two sides join; what results is cut where superbpe cuts. A draw "
             "is a 64-bit hash of the seed, the document's bytes and the border's number, so it is the same for any "
             "number of threads and any order of documents. Plain BPE runs on these chunks from the alphabet on; a pair "
             "is discarded for ever when its token would have more than `max_words` words or would hold `forbidden`. "
@@ -64,6 +65,8 @@ class Supertokens(Algorithm):
         pitfalls="Nearly all chunks are different, so counting and training take memory in proportion to the text.",
     )
 
+    reads_text: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if not 0.0 < self.split <= 1.0:
             message = f"supertokens: split must be above 0 and at most 1, got {self.split}"
@@ -72,7 +75,9 @@ class Supertokens(Algorithm):
             message = f"supertokens: max_words must be at least 1, got {self.max_words}"
             raise ParameterError(message)
         if self.forbidden == "":
-            message = "supertokens: forbidden must not be empty, every token would hold it; write none instead"
+            message = (
+                "supertokens: forbidden must not be empty, every token would hold it; write none instead"
+            )
             raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:
@@ -140,7 +145,9 @@ def chunk_ends(document: bytes, pretokenizer: Pretokenizer, *, split: float, see
     [7, 13]
     """
     ends = pretokenizer.boundaries(document)
-    key = np.frombuffer(hashlib.blake2b(document, digest_size=8, key=seed.to_bytes(8, "little")).digest(), "<u8")
+    key = np.frombuffer(
+        hashlib.blake2b(document, digest_size=8, key=seed.to_bytes(8, "little")).digest(), "<u8"
+    )
     stays = _draws(key, len(ends)) < split
     stays[-1:] = True
     return ends[stays]
@@ -150,7 +157,7 @@ def _chunk_ends(
     batch: Batch, pretokenizer: Pretokenizer, split: float, seed: int
 ) -> Iterator[NDArray[np.int64]]:
     data, offsets = batch.data.tobytes(), batch.offsets.tolist()
-    for start, end in zip(offsets, offsets[1:], strict=False):
+    for start, end in pairwise(offsets):
         yield start + chunk_ends(data[start:end], pretokenizer, split=split, seed=seed)
 
 
@@ -159,4 +166,5 @@ def _draws(key: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
     state = key + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (state ^ (state >> np.uint64(31))).astype(np.float64) / 2.0**64
+    draws: NDArray[np.float64] = (state ^ (state >> np.uint64(31))).astype(np.float64) / 2.0**64
+    return draws

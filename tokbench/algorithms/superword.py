@@ -73,10 +73,13 @@ class Superword(Algorithm):
         },
         pitfalls=(
             "Stage 2 reads the corpus again and holds 8 bytes for each token of stage 1, so it needs running text and "
-            "not counts. min_pretoken_count applies to stage 1 only. With start=, that tokenizer is stage 1, and "
-            "counts of the second pre-tokenizer may be given instead of text."
+            "not counts. min_pretoken_count applies to stage 1 only. Several sizes of one run share its transition. "
+            "With start=, that tokenizer is stage 1, and counts of the second pre-tokenizer may be given instead of "
+            "text."
         ),
     )
+
+    reads_text: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.transition is not None and self.transition < 1:
@@ -199,7 +202,9 @@ def second_stage(
         **report,
     }
     log = _both_logs(base, more)
-    return BpeTokenizer(more.model, name=more.name, training=Training({**more.training.settings, **told}, log))
+    return BpeTokenizer(
+        more.model, name=more.name, training=Training({**more.training.settings, **told}, log)
+    )
 
 
 def without(base: BpeTokenizer, dropped: NDArray[np.bool_]) -> BpeTokenizer:
@@ -233,7 +238,9 @@ def without(base: BpeTokenizer, dropped: NDArray[np.bool_]) -> BpeTokenizer:
     training = base.training
     if training is not None and training.log is not None and len(training.log) == len(dropped):
         training = Training(training.settings, _renumbered_log(training.log, ids, ~dropped))
-    return BpeTokenizer(replace(model, vocab=vocab, merges=merges, added=()), name=base.name, training=training)
+    return BpeTokenizer(
+        replace(model, vocab=vocab, merges=merges, added=()), name=base.name, training=training
+    )
 
 
 def _renumbered_log(log: pl.DataFrame, ids: NDArray[np.uint32], kept: NDArray[np.bool_]) -> pl.DataFrame:

@@ -51,8 +51,10 @@ def train(
 
     def queue() -> list[tuple[int, int, tuple[int, ...]]]:
         pairs, tokens = _pairs(words), _tokens(words)
-        entries = [(-tokens[token], 0, (token,)) for token in run.scaffold]
-        entries += [(-count, 1, pair) for pair, count in pairs.items()]
+        entries: list[tuple[int, int, tuple[int, ...]]] = [
+            *((-tokens[token], 0, (token,)) for token in run.scaffold),
+            *((-count, 1, pair) for pair, count in pairs.items()),
+        ]
         return sorted(entry for entry in entries if -entry[0] >= lowest)
 
     while len(run.tokens) - len(run.scaffold) < vocab_size:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def n_words(token: bytes) -> int:
-    """Count the words: what spaces (U+0020) keep apart.
+    r"""Count the words: what spaces (U+0020) keep apart.
 
-    >>> n_words(b" of  the"), n_words(b"a\\nb"), n_words(b"  ")
+    >>> n_words(b" of  the"), n_words(b"a\nb"), n_words(b"  ")
     (2, 1, 0)
     """
     return sum(1 for part in token.split(b" ") if part)

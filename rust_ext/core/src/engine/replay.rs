@@ -72,7 +72,7 @@ pub fn steps_met(counts: &PretokenCounts, past: &Past<'_>, control: &Control) ->
 
 /// The steps of a training run, by pair.
 struct Rows<'a> {
-    rows: &'a [[u32; 3]],
+    steps: &'a [[u32; 3]],
     first: FxHashMap<u64, u32>,
     /// The next step that joins the same pair.
     later: Vec<u32>,
@@ -90,7 +90,7 @@ impl<'a> Rows<'a> {
             }
         }
         Self {
-            rows,
+            steps: rows,
             first,
             later,
             met: vec![false; rows.len()],
@@ -100,7 +100,7 @@ impl<'a> Rows<'a> {
 
 impl Steps for Rows<'_> {
     fn len(&self) -> usize {
-        self.rows.len()
+        self.steps.len()
     }
 
     fn find(&mut self, left: u32, right: u32, from: u32) -> u32 {
@@ -115,7 +115,7 @@ impl Steps for Rows<'_> {
     }
 
     fn result(&self, step: u32) -> u32 {
-        self.rows[step as usize][2]
+        self.steps[step as usize][2]
     }
 }
 
@@ -283,7 +283,7 @@ impl Word {
         while let Some(Reverse((step, at))) = self.waiting.pop() {
             let here = at as usize;
             let right = self.next[here];
-            let [left_id, right_id, result] = steps.rows[step as usize];
+            let [left_id, right_id, result] = steps.steps[step as usize];
             if right == end || self.ids[here] != left_id || self.ids[right as usize] != right_id {
                 continue;
             }

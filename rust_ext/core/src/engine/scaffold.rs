@@ -34,7 +34,7 @@ pub struct ScaffoldLog {
 
 /// The scaffold tokens as a queue.
 struct Scaffold {
-    is_scaffold: Vec<bool>,
+    members: Vec<bool>,
     n_tokens: u64,
     queue: BinaryHeap<(u64, Reverse<u32>)>,
 }
@@ -57,20 +57,20 @@ impl Head {
 impl Scaffold {
     fn add(&mut self, token: u32, frequency: u64) {
         let at = token as usize;
-        if self.is_scaffold.len() <= at {
-            self.is_scaffold.resize(at + 1, false);
+        if self.members.len() <= at {
+            self.members.resize(at + 1, false);
         }
-        self.is_scaffold[at] = true;
+        self.members[at] = true;
         self.n_tokens += 1;
         self.queue.push((frequency, Reverse(token)));
     }
 
     fn contains(&self, token: u32) -> bool {
-        self.is_scaffold.get(token as usize).copied().unwrap_or(false)
+        self.members.get(token as usize).copied().unwrap_or(false)
     }
 
     fn remove(&mut self, token: u32) {
-        self.is_scaffold[token as usize] = false;
+        self.members[token as usize] = false;
         self.n_tokens -= 1;
     }
 
@@ -113,7 +113,7 @@ pub fn run_scaffold(
     }
     let mut log = ScaffoldLog::default();
     let mut scaffold = Scaffold {
-        is_scaffold: Vec::new(),
+        members: Vec::new(),
         n_tokens: 0,
         queue: BinaryHeap::new(),
     };

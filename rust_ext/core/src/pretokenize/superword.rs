@@ -16,7 +16,7 @@ pub struct SuperBpe {
 impl SuperBpe {
     /// End of the match that starts at `pos`, if one does.
     #[inline(always)]
-    fn match_end(&self, data: &[u8], pos: usize) -> Option<usize> {
+    fn match_end(self, data: &[u8], pos: usize) -> Option<usize> {
         let (class, n) = self.table.at(data, pos);
         if class & NUMBER != 0 {
             return Some(run::at_most(self.table, data, pos + n, NUMBER, 2));
@@ -43,7 +43,7 @@ impl SuperBpe {
 
     /// `[^\s\p{L}\p{N}]{2,}[\r\n/]*` at `pos`.
     #[inline(always)]
-    fn symbols_end(&self, data: &[u8], pos: usize) -> Option<usize> {
+    fn symbols_end(self, data: &[u8], pos: usize) -> Option<usize> {
         let two = run::outside_at_most(self.table, data, pos, WHITE | LETTER | NUMBER, 2);
         if two.1 < 2 {
             return None;
