@@ -38,6 +38,7 @@ mod square;
 mod table;
 mod ties;
 mod tokens;
+mod top;
 mod verify;
 mod vetoes;
 
