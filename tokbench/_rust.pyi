@@ -224,6 +224,8 @@ class Engine:
         vetoed_pairs: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
         vetoed_spellings: list[bytes],
         veto_existing: bool,
+        max_words: int | None,
+        forbidden: list[bytes],
         tie_break: str,
         max_token_length: int | None,
         min_frequency: int,
@@ -232,6 +234,46 @@ class Engine:
         track_groups: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
+    @staticmethod
+    def proceed(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        lenders: list[int],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        first_id: int,
+        max_words: int | None,
+        forbidden: list[bytes],
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        first_floor: int | None,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def merges_met(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> NDArray[np.bool_]: ...
     @staticmethod
     def replay(
         counts: PretokenCounts,
@@ -267,6 +309,19 @@ class Engine:
         self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
+    ]: ...
+    def run_scaffold(
+        self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[
+        tuple[
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint64],
+            NDArray[np.uint64],
+        ],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
     ]: ...
 
 @final

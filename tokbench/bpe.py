@@ -350,8 +350,9 @@ def _check_method(model: BpeModel) -> None:
 
 
 def _check_transient(model: BpeModel) -> None:
+    hidden = model.hidden
     for token in model.transient:
-        if token not in model.hidden:
+        if token not in hidden:
             message = f"a merge makes id {token}, which the vocabulary lacks and nothing takes away again"
             raise VocabError(message)
     made = set(model.merge_columns[2].tolist()) if model.scaffold else set()

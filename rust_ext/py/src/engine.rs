@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokbench_core::Control;
 use tokbench_core::engine::{
-    self, AlphabetOrder, Given, InitialAlphabet, Segments, Setup, TieRule, Uncovered, Unit, Vetoes,
+    self, AlphabetOrder, Given, InitialAlphabet, Past, Segments, Setup, TieRule, Uncovered, Unit, Vetoes,
 };
 
 use crate::counts::PretokenCounts;
@@ -27,6 +27,8 @@ type TokenArrays<'py> = (
 );
 
 type CutPretokens<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
+
+type Lists<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>);
 
 type SegmentArrays<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
 
@@ -106,8 +108,8 @@ impl Engine {
     /// Starts from an existing tokenizer: what each id spells, how each pretoken is cut, what is vetoed.
     #[staticmethod]
     #[pyo3(signature = (counts, *, unit, arena, offsets, ordinary, lenders, segments, first_id, vetoed_pairs,
-        vetoed_spellings, veto_existing, tie_break, max_token_length, min_frequency, expected_merges, first_floor,
-        track_groups, progress=None))]
+        vetoed_spellings, veto_existing, max_words, forbidden, tie_break, max_token_length, min_frequency,
+        expected_merges, first_floor, track_groups, progress=None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "keyword-only, the parts of a start named on the Python side"
@@ -125,6 +127,8 @@ impl Engine {
         vetoed_pairs: Option<SegmentArrays<'_>>,
         vetoed_spellings: Vec<Vec<u8>>,
         veto_existing: bool,
+        max_words: Option<u32>,
+        forbidden: Vec<Vec<u8>>,
         tie_break: &str,
         max_token_length: Option<u32>,
         min_frequency: u64,
@@ -147,13 +151,115 @@ impl Engine {
         let given = given(&arena, &offsets, &ordinary, lenders)?;
         let segments = segments_of(&segments)?;
         let protected = vetoed_pairs.as_ref().map(segments_of).transpose()?;
-        let vetoes = (protected.is_some() || !vetoed_spellings.is_empty() || veto_existing)
-            .then(|| Vetoes::new(&protected.unwrap_or_default(), vetoed_spellings, veto_existing));
+        let vetoes = Vetoes::new(protected.unwrap_or_default(), vetoed_spellings, veto_existing)
+            .of_words(max_words)
+            .with_parts(forbidden);
         let table = &counts.get().table;
         let engine = run(py, progress, |control| {
-            engine::Engine::resume(table, setup, &given, &segments, first_id, vetoes, control)
+            engine::Engine::resume(table, setup, &given, segments, first_id, Some(vetoes), control)
         })?;
         Ok(Self { engine })
+    }
+
+    /// Starts where a training run ended: repeats its merges (left, right, result) on the counts.
+    #[staticmethod]
+    #[pyo3(signature = (counts, *, unit, arena, offsets, ordinary, lenders, merges, fallback, unknown,
+        whole_words, drop, first_id, max_words, forbidden, tie_break, max_token_length, min_frequency,
+        expected_merges, first_floor, track_groups, progress=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword-only, the parts of a start named on the Python side"
+    )]
+    fn proceed(
+        py: Python<'_>,
+        counts: &Bound<'_, PretokenCounts>,
+        unit: &str,
+        arena: PyReadonlyArray1<'_, u8>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        ordinary: PyReadonlyArray1<'_, bool>,
+        lenders: Vec<u32>,
+        merges: Columns<'_>,
+        fallback: Option<u32>,
+        unknown: Option<u32>,
+        whole_words: bool,
+        drop: bool,
+        first_id: u32,
+        max_words: Option<u32>,
+        forbidden: Vec<Vec<u8>>,
+        tie_break: &str,
+        max_token_length: Option<u32>,
+        min_frequency: u64,
+        expected_merges: u64,
+        first_floor: Option<u64>,
+        track_groups: bool,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let setup = Setup {
+            unit: parse_unit(unit)?,
+            initial_alphabet: InitialAlphabet::Seen,
+            tie_rule: parse_tie_rule(tie_break)?,
+            max_token_length,
+            min_frequency,
+            expected_merges,
+            first_floor,
+            track_groups,
+            ..Setup::default()
+        };
+        let given = given(&arena, &offsets, &ordinary, lenders)?;
+        let rows = rows_of(&merges)?;
+        let past = Past {
+            unit: setup.unit,
+            given: &given,
+            rows: &rows,
+            fallback,
+            unknown,
+            whole_words,
+            drop,
+        };
+        let vetoes = Vetoes::default().of_words(max_words).with_parts(forbidden);
+        let table = &counts.get().table;
+        let engine = run(py, progress, |control| {
+            engine::Engine::proceed(table, setup, &past, first_id, Some(vetoes), control)
+        })?;
+        Ok(Self { engine })
+    }
+
+    /// Which of the merges of a training run find their pair in the counts when they are repeated on them.
+    #[staticmethod]
+    #[pyo3(signature = (counts, *, unit, arena, offsets, ordinary, merges, fallback, unknown, whole_words,
+        drop, progress=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword-only, what decides a segmentation"
+    )]
+    fn merges_met<'py>(
+        py: Python<'py>,
+        counts: &Bound<'py, PretokenCounts>,
+        unit: &str,
+        arena: PyReadonlyArray1<'py, u8>,
+        offsets: PyReadonlyArray1<'py, i64>,
+        ordinary: PyReadonlyArray1<'py, bool>,
+        merges: Columns<'py>,
+        fallback: Option<u32>,
+        unknown: Option<u32>,
+        whole_words: bool,
+        drop: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyArray1<bool>>> {
+        let given = given(&arena, &offsets, &ordinary, Vec::new())?;
+        let rows = rows_of(&merges)?;
+        let past = Past {
+            unit: parse_unit(unit)?,
+            given: &given,
+            rows: &rows,
+            fallback,
+            unknown,
+            whole_words,
+            drop,
+        };
+        let table = &counts.get().table;
+        let met = run(py, progress, |control| engine::steps_met(table, &past, control))?;
+        Ok(met.into_pyarray(py))
     }
 
     /// Cuts every pretoken as training has left it after the merges (left, right, result).
@@ -178,33 +284,20 @@ impl Engine {
         drop: bool,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<CutPretokens<'py>> {
-        let unit = parse_unit(unit)?;
         let given = given(&arena, &offsets, &ordinary, Vec::new())?;
-        let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);
-        if left.len() != right.len() || left.len() != result.len() {
-            return Err(misuse("left, right and result differ in length"));
-        }
-        let rows: Vec<[u32; 3]> = left
-            .iter()
-            .zip(right)
-            .zip(result)
-            .map(|((&left, &right), &result)| [left, right, result])
-            .collect();
+        let rows = rows_of(&merges)?;
+        let past = Past {
+            unit: parse_unit(unit)?,
+            given: &given,
+            rows: &rows,
+            fallback,
+            unknown,
+            whole_words,
+            drop,
+        };
         let table = &counts.get().table;
-        let segments = run(py, progress, |control| {
-            engine::replay(
-                table,
-                unit,
-                &given,
-                &rows,
-                fallback,
-                unknown,
-                whole_words,
-                drop,
-                control,
-            )
-        })?;
-        Ok((segments.ids.into_pyarray(py), segments.offsets.into_pyarray(py)))
+        let (ids, ends) = run(py, progress, |control| engine::replay(table, &past, control))?;
+        Ok((ids.into_pyarray(py), ends.into_pyarray(py)))
     }
 
     /// The most frequent pair as (left, right, count), over all groups or in one; None when there is none.
@@ -319,15 +412,60 @@ impl Engine {
         let log = run(py, progress, |control| {
             engine::run_plain(engine, vocab_size, allow_smaller, control)
         })?;
-        let shape = [log.left.len(), self.engine.n_groups()];
+        log_arrays(py, log, self.engine.n_groups())
+    }
+
+    /// Trains Scaffold-BPE until `vocab_size` tokens are not scaffold; returns what `run_plain` returns, and with
+    /// each merge the tokens that became scaffold and those re-admitted after it (ids, and where a merge's end).
+    #[pyo3(signature = (vocab_size, *, allow_smaller, progress=None))]
+    fn run_scaffold<'py>(
+        &mut self,
+        py: Python<'py>,
+        vocab_size: u64,
+        allow_smaller: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(LogArrays<'py>, Lists<'py>, Lists<'py>)> {
+        let engine = &mut self.engine;
+        let log = run(py, progress, |control| {
+            engine::run_scaffold(engine, vocab_size, allow_smaller, control)
+        })?;
+        let merges = log_arrays(py, log.merges, self.engine.n_groups())?;
         Ok((
-            log.left.into_pyarray(py),
-            log.right.into_pyarray(py),
-            log.result.into_pyarray(py),
-            log.count.into_pyarray(py),
-            log.lengths.into_pyarray(py).reshape(shape)?,
+            merges,
+            (
+                log.scaffolded.into_pyarray(py),
+                log.scaffolded_ends.into_pyarray(py),
+            ),
+            (
+                log.readmitted.into_pyarray(py),
+                log.readmitted_ends.into_pyarray(py),
+            ),
         ))
     }
+}
+
+fn log_arrays(py: Python<'_>, log: engine::Log, n_groups: usize) -> PyResult<LogArrays<'_>> {
+    let shape = [log.left.len(), n_groups];
+    Ok((
+        log.left.into_pyarray(py),
+        log.right.into_pyarray(py),
+        log.result.into_pyarray(py),
+        log.count.into_pyarray(py),
+        log.lengths.into_pyarray(py).reshape(shape)?,
+    ))
+}
+
+fn rows_of(merges: &Columns<'_>) -> PyResult<Vec<[u32; 3]>> {
+    let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);
+    if left.len() != right.len() || left.len() != result.len() {
+        return Err(misuse("left, right and result differ in length"));
+    }
+    Ok(left
+        .iter()
+        .zip(right)
+        .zip(result)
+        .map(|((&left, &right), &result)| [left, right, result])
+        .collect())
 }
 
 fn parse_unit(unit: &str) -> PyResult<Unit> {
@@ -366,10 +504,10 @@ fn given(
     })
 }
 
-fn segments_of(arrays: &SegmentArrays<'_>) -> PyResult<Segments> {
+fn segments_of<'a>(arrays: &'a SegmentArrays<'_>) -> PyResult<Segments<'a>> {
     Ok(Segments {
-        ids: arrays.0.to_vec()?,
-        offsets: arrays.1.to_vec()?,
+        ids: arrays.0.as_slice()?,
+        offsets: arrays.1.as_slice()?,
     })
 }
 

@@ -50,12 +50,24 @@ impl Engine {
         scratch: &mut Scratch,
         control: &Control,
     ) -> Result<Merged> {
-        let count = self.take_positions(left, right, &mut scratch.positions);
         let spelled = [self.tokens.bytes(left), self.tokens.bytes(right)].concat();
+        let span = self.spans[left as usize] + self.spans[right as usize];
+        if let Some(id) = self.tokens.id_of(&spelled)
+            && self.words.token_counts[id as usize] > 0
+            && self.spans[id as usize] != span
+        {
+            self.tokens.mint(&spelled)?;
+            return self.rebuild(left, right, id, control);
+        }
+        let count = self.take_positions(left, right, &mut scratch.positions);
         let result = self.tokens.mint(&spelled)?;
         let n_ids = self.tokens.len();
         self.spans.resize(n_ids, 0);
-        self.spans[result as usize] = self.spans[left as usize] + self.spans[right as usize];
+        self.spans[result as usize] = span;
+        if !self.sizes.is_empty() {
+            self.sizes.resize(n_ids, 0);
+            self.sizes[result as usize] = self.sizes[left as usize] + self.sizes[right as usize];
+        }
         self.words.token_counts.resize(n_ids, 0);
         // Only then can pairs with the result exist already, and rise.
         let is_known = self.words.token_counts[result as usize] > 0;

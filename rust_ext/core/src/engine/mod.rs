@@ -27,8 +27,11 @@ mod index;
 mod merge;
 mod neighbours;
 mod pages;
+mod pieces;
 mod plain;
+mod replay;
 mod resume;
+mod scaffold;
 mod setup;
 mod sketch;
 mod square;
@@ -37,12 +40,16 @@ mod ties;
 mod tokens;
 mod top;
 mod verify;
+mod vetoes;
 
 pub use alphabet::Layout;
 pub use plain::{Log, run_plain};
-pub use resume::{Given, Segments, Vetoes, replay};
+pub use replay::{Past, replay, steps_met};
+pub use resume::{Given, Segments};
+pub use scaffold::{ScaffoldLog, run_scaffold};
 pub use setup::{AlphabetOrder, InitialAlphabet, Setup, TieRule, Uncovered, Unit};
 pub use tokens::Tokens;
+pub use vetoes::Vetoes;
 
 use alphabet::Alphabet;
 use blocks::Blocks;
@@ -86,6 +93,8 @@ pub struct Engine {
     words: Words,
     /// A token's length in cells, by id.
     spans: Vec<u32>,
+    /// A token's length in symbols, by id, where a cell of its own may hold a longer token; else the spans tell.
+    sizes: Vec<u32>,
     table: Table,
     blocks: Blocks,
     heap: Heap,
@@ -130,6 +139,7 @@ impl Engine {
             layout,
             words,
             spans,
+            sizes: Vec::new(),
             table: Table::new(),
             blocks: Blocks::new(),
             heap: Heap::default(),
@@ -179,6 +189,11 @@ impl Engine {
     /// How many tokens each group's text has now.
     pub fn lengths(&self) -> &[u64] {
         &self.words.lengths
+    }
+
+    /// How often each token occurs now.
+    pub fn token_counts(&self) -> &[u64] {
+        &self.words.token_counts
     }
 
     /// How often token `id` occurs now.
@@ -309,10 +324,14 @@ impl Engine {
     /// Whether the token made of these two may exist.
     #[inline]
     fn is_allowed(&self, left: u32, right: u32) -> bool {
-        self.setup
-            .max_token_length
-            .is_none_or(|limit| self.spans[left as usize] + self.spans[right as usize] <= limit)
-            && !self.is_vetoed(left, right)
+        self.setup.max_token_length.is_none_or(|limit| {
+            let sizes = if self.sizes.is_empty() {
+                &self.spans
+            } else {
+                &self.sizes
+            };
+            sizes[left as usize] + sizes[right as usize] <= limit
+        }) && !self.is_vetoed(left, right)
     }
 
     #[inline]

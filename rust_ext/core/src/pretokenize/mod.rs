@@ -25,6 +25,7 @@ mod scan;
 mod script;
 mod spaced;
 mod spec;
+mod superword;
 
 use memchr::memchr;
 
@@ -58,6 +59,7 @@ enum Kind {
     Whitespace(spaced::Whitespace),
     Bert(spaced::Bert),
     Script(script::Script),
+    SuperBpe(superword::SuperBpe),
     Digits(digits::Digits),
     Punctuation(&'static Table, Behaviour),
     Pattern(Box<pattern::Pattern>),
@@ -99,6 +101,9 @@ impl Kind {
                 "script" => Self::Script(script::Script {
                     table: script::scripts(),
                 }),
+                "superbpe" => Self::SuperBpe(superword::SuperBpe {
+                    table: class::letters(),
+                }),
                 "lines" => Self::Lines,
                 "none" => Self::None,
                 other => unreachable!("{other} is in SCANNERS without a scanner"),
@@ -128,6 +133,7 @@ impl Kind {
             Self::Whitespace(scanner) => scanner.each(data, control, f),
             Self::Bert(scanner) => scanner.each(data, control, f),
             Self::Script(scanner) => scanner.each(data, control, f),
+            Self::SuperBpe(scanner) => scanner.each(data, control, f),
             Self::Digits(digits) => digits.each(data, control, f),
             Self::Punctuation(table, behaviour) => punctuation(table, *behaviour, data, control, f),
             Self::Pattern(pattern) => pattern.each(data, control, f),
@@ -155,6 +161,7 @@ impl Kind {
             Self::Whitespace(scanner) => scanner.safe_split(data, at),
             Self::Bert(scanner) => scanner.safe_split(data, at),
             Self::Script(scanner) => scanner.safe_split(data, at),
+            Self::SuperBpe(scanner) => scanner.safe_split(data, at),
             Self::Digits(digits) => digits.safe_split(data, at),
             Self::Punctuation(table, behaviour) => match behaviour {
                 Behaviour::Isolated => first_cut(table, data, at, |before, after, _| {
@@ -201,6 +208,7 @@ impl Kind {
             Self::Digits(_)
                 | Self::Punctuation(..)
                 | Self::Script(_)
+                | Self::SuperBpe(_)
                 | Self::Pattern(_)
                 | Self::Sequence(_)
                 | Self::None
