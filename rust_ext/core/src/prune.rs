@@ -321,7 +321,12 @@ fn first_order(
         let (gain_after, saved_after) = joined(&after, id, right, [left, id]);
         let (gain_before, saved_before) = joined(&before, id, left, [right, id]);
         // What meets in one cell from several sides: (right, left), and the inside of `id`.
-        let meeting = [after.get(right, left), after.get(id, left), after.get(right, id), after.get(id, id)];
+        let meeting = [
+            after.get(right, left),
+            after.get(id, left),
+            after.get(right, id),
+            after.get(id, id),
+        ];
         let inside = after.get(left, right);
         let (gain_cells, new_cells) = if left == right {
             let [_, rest @ ..] = meeting;

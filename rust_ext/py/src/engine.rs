@@ -225,9 +225,7 @@ impl Engine {
 
     /// The id that merging a pair would give.
     fn id_of(&self, py: Python<'_>, left: u32, right: u32) -> PyResult<u32> {
-        self.engine
-            .id_of(left, right)
-            .map_err(|error| raise(py, &error))
+        self.engine.id_of(left, right).map_err(|error| raise(py, &error))
     }
 
     /// Merges a pair everywhere; returns (result, count before, replacements).

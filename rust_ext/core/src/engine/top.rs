@@ -52,9 +52,6 @@ impl Engine {
         self.check_id(left)?;
         self.check_id(right)?;
         let spelled = [self.tokens.bytes(left), self.tokens.bytes(right)].concat();
-        Ok(self
-            .tokens
-            .id_of(&spelled)
-            .unwrap_or(self.tokens.len() as u32))
+        Ok(self.tokens.id_of(&spelled).unwrap_or(self.tokens.len() as u32))
     }
 }
