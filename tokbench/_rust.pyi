@@ -20,6 +20,7 @@ __all__ = [
     "cpu_features",
     "prune_tokens",
     "varint",
+    "json_texts",
     "word_spans",
     "zstd_size",
 ]
@@ -142,10 +143,12 @@ class BpeEncoder:
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
+def json_texts(
+    path: str, first: int, field: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
-
 def code_length(ids: NDArray[np.uint32], vocab_size: int, code: str) -> float: ...
 def varint(ids: NDArray[np.uint32]) -> NDArray[np.uint8]: ...
 def zstd_size(ids: NDArray[np.uint32], level: int) -> int: ...

@@ -48,7 +48,7 @@ def _native(
     ).tolist()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.sampled_from([0.0, 10.0]), st.sampled_from([0.0, 6.0, 50.0]))
 def test_the_same_tokens_are_given_up(
     case: tuple[list[tuple[int, int, int]], list[list[int]]], novelty: float, token: float
@@ -58,11 +58,7 @@ def test_the_same_tokens_are_given_up(
     for give_up in range(1, possible + 1):
         twin = slow.prune(documents, merges, give_up=give_up, novelty=novelty, token=token)
         fast = _native(documents, merges, give_up, novelty, token)
-        if fast != twin:
-            # Sums of floats in another order: only tokens of one cost may be exchanged.
-            assert slow.cost(documents, merges, fast, novelty=novelty, token=token) == pytest.approx(
-                slow.cost(documents, merges, twin, novelty=novelty, token=token), abs=1e-6
-            )
+        assert fast == twin
 
 
 def test_a_known_case_is_pruned_alike() -> None:

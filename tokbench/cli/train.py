@@ -99,8 +99,12 @@ def train(
         int | None, typer.Option("--seed", help="For algorithms that draw at random; 0 by default.")
     ] = None,
     counts: Annotated[
-        Path | None,
-        typer.Option("--counts", help="Train on the output of 'tokbench count' instead of a corpus."),
+        str | None,
+        typer.Option(
+            "--counts",
+            metavar="PATH",
+            help="Train on the output of 'tokbench count' instead of a corpus: a file, a directory or a URI.",
+        ),
     ] = None,
     pretokenizer: Annotated[
         str | None,
@@ -293,7 +297,7 @@ def train(
             made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
     arguments: dict[str, object] = {
         "corpus": corpus,
-        "counts": str(counts) if counts else None,
+        "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
         "strict_utf8": strict_utf8,

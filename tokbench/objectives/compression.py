@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokbench import _rust
-from tokbench.objectives.protocol import Merge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from tokbench.objectives.protocol import State
+    from tokbench.objectives.protocol import Merge, State
 
 
 def _x(value: float) -> float:

@@ -9,8 +9,10 @@
 //!   neighbours; taken once, in the stream as it is before anything is given up;
 //! * `token` bits for each token more that the text then has.
 //!
-//! Greedy: the token with the smallest sum is given up next (of equals the smallest id) until enough are given up. A token
-//! that two merges make is kept.
+//! Greedy: each token has a cost as it was when last looked at; the cheapest by these (of equals the smallest id) is
+//! looked at again and given up if it is still the cheapest, until enough are given up. Costs are compared in units of
+//! 2⁻²⁰ bit. A token that two merges make
+//! is kept.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -162,9 +164,9 @@ pub fn prune(
     for &id in ids {
         state.counts[id as usize] += 1.0;
     }
-    let mut heap: BinaryHeap<Reverse<(Cost, u32)>> = candidates
+    let mut heap: BinaryHeap<Reverse<(i64, u32)>> = candidates
         .iter()
-        .map(|&id| Reverse((Cost(state.cost(id)), id)))
+        .map(|&id| Reverse((state.cost(id), id)))
         .collect();
     let mut order = Vec::with_capacity(give_up);
     let mut n_looks = 0u32;
@@ -175,7 +177,7 @@ pub fn prune(
             control.check()?;
         }
         // What it costs now, which others that were given up may have changed.
-        let now = Reverse((Cost(state.cost(id)), id));
+        let now = Reverse((state.cost(id), id));
         if heap.peek().is_some_and(|next| now < *next) {
             heap.push(now);
             continue;
@@ -185,24 +187,6 @@ pub fn prune(
         control.advance(1);
     }
     Ok(order)
-}
-
-/// A cost in the order of floats.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Cost(f64);
-
-impl Eq for Cost {}
-
-impl PartialOrd for Cost {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Cost {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
 }
 
 struct State {
@@ -233,10 +217,11 @@ impl State {
         self.parts.sort_unstable();
     }
 
-    fn cost(&mut self, id: u32) -> f64 {
+    /// In units of 2⁻²⁰ bit, so that what costs the same compares as equal however it was summed up.
+    fn cost(&mut self, id: u32) -> i64 {
         let count = self.counts[id as usize];
         if count == 0.0 {
-            return 0.0;
+            return 0;
         }
         self.fall(id);
         let more = count * (self.parts.len() - 1) as f64;
@@ -245,7 +230,7 @@ impl State {
             let before = self.counts[run[0] as usize];
             zeroth -= x(before + run.len() as f64 * count) - x(before);
         }
-        zeroth + self.once[id as usize] + self.token * more
+        ((zeroth + self.once[id as usize] + self.token * more) * f64::from(1 << 20)).round() as i64
     }
 
     fn give_up(&mut self, id: u32) {

@@ -24,6 +24,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_function(wrap_pyfunction!(documents::json_texts, module)?)?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
     module.add_function(wrap_pyfunction!(codes::code_length, module)?)?;
     module.add_function(wrap_pyfunction!(codes::varint, module)?)?;
