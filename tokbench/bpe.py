@@ -265,7 +265,8 @@ class BpeModel:
         """Return the bytes of all ids, transient ones included."""
         if not self.transient:
             return self.vocab.arrays()
-        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab} | self.transient
+        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab}
+        spelled.update(self.transient)
         offsets = np.zeros(max(spelled) + 2, dtype=np.int64)
         for token_id, token in spelled.items():
             offsets[token_id + 1] = len(token)
