@@ -18,9 +18,9 @@ __all__ = [
     "__version__",
     "code_length",
     "cpu_features",
+    "json_texts",
     "prune_tokens",
     "varint",
-    "json_texts",
     "word_spans",
     "zstd_size",
 ]

@@ -49,7 +49,11 @@ def test_eval_compares_methods(run: Run, file: Path, tmp_path: Path) -> None:
     said = run(
         "eval", *arguments, "-c", "eng=text.txt", "-m", "tokens", "--by", "language", "--json", status=0
     ).stdout
-    rows = {row["tokenizer"]: row["value"] for row in json.loads(said)["rows"] if row["metric"].startswith("tokens")}
+    rows = {
+        row["tokenizer"]: row["value"]
+        for row in json.loads(said)["rows"]
+        if row["metric"].startswith("tokens")
+    }
     assert set(rows) == {"mine", "mine@longest_first", "drawn"}
     assert rows["mine@longest_first"] < rows["mine"] < rows["drawn"]
 
