@@ -53,11 +53,11 @@ class Compression(Algorithm):
         summary="BPE whose token stream costs fewer bits at the same size: merge too much, then prune by code length",
         definition=(
             "code=mixed: plain BPE to candidates·V tokens; then tokens are given up, the cheapest first, until V "
-            "remain. A given-up token takes part in merging but falls into the parts of its merge at the end. Its cost is "
-            "the exact change of n·H₀, plus the change of the order-1 code Σ X(f) − Σ X(c) + novelty·(distinct pairs of "
-            "neighbours) in the unpruned stream (X(v) = v·log₂ v), plus token bits for each further token. "
-            "code=order0: no pruning; each step takes, of the candidates most frequent pairs, the one with the largest "
-            "fall of n·H₀ minus 2·log₂|V|. code=lz78: likewise by the LZ78 code length of a sample."
+            "remain. A given-up token takes part in merging but falls into the parts of its merge at the end. Its "
+            "cost is the exact change of n·H₀, plus the change of the order-1 code Σ X(f) − Σ X(c) + novelty·(distinct "
+            "pairs of neighbours) in the unpruned stream (X(v) = v·log₂ v), plus token bits for each further token. "
+            "code=order0: no pruning; each step takes, of the candidates most frequent pairs, the one with the "
+            "largest fall of n·H₀ minus 2·log₂|V|. code=lz78: likewise by the LZ78 code length of a sample."
         ),
         source=(
             "own definition; the goal after Erdogan et al. (2601.09039), the demolition of tokens after Lian et al. "
