@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::alphabet::{Alphabet, Layout, Piece};
-use super::cells::{Cell, EDGE, INSIDE, Weights, Words, check_size, each_row};
+use super::cells::{Cell, EDGE, INSIDE, LAST, Weights, Words, check_size, each_row};
 use super::tokens::{MAX_IDS, Tokens};
 use super::{Engine, Setup, Unit, key};
 use crate::{Control, Error, PretokenCounts, Result};
@@ -197,8 +197,8 @@ fn push_token(cells: &mut Vec<Cell>, symbol: u32, span: u32, weight: u32) {
         weight,
     };
     cells.resize(start + span as usize, inside);
+    cells[start + span as usize - 1].symbol = symbol | LAST;
     cells[start].symbol = symbol;
-    cells[start + span as usize - 1].symbol = symbol;
 }
 
 /// A token's length in symbols.
