@@ -12,6 +12,7 @@ mod merge;
 mod pool;
 mod portions;
 pub mod read;
+mod runs;
 mod slots;
 pub mod source;
 mod spill;
@@ -22,6 +23,7 @@ mod worker;
 pub use add::add;
 pub use batches::{DocumentBatch, DocumentReader};
 pub use counter::{BLOCK, Counter, Memory, Options};
+pub use runs::RunCounter;
 pub use source::{Boundary, Compression, Format, Source};
 pub use stream::CountStream;
 

@@ -34,18 +34,22 @@ mod pages;
 mod picky;
 mod plain;
 mod resume;
+mod sequences;
 mod setup;
 mod sketch;
 mod square;
 mod table;
 mod ties;
 mod tokens;
+mod unlock;
 mod verify;
+mod whole;
 
 pub use alphabet::Layout;
 pub use picky::{Deletion, Operations, Parts, run_picky};
 pub use plain::{Log, run_plain};
 pub use resume::{Given, Segments, Vetoes, replay};
+pub use sequences::Sequences;
 pub use setup::{AlphabetOrder, InitialAlphabet, Setup, TieRule, Uncovered, Unit};
 pub use tokens::Tokens;
 
@@ -105,6 +109,8 @@ pub struct Engine {
     vetoes: Option<Vetoes>,
     /// What is kept where pairs can rise.
     rising: Option<Rising>,
+    /// Whether tokens of one spelling always have the same number of cells.
+    spells_uniquely: bool,
     /// Which ids take no part in pairs yet, where pairs are unlocked one by one.
     is_locked: Option<Vec<bool>>,
     /// A merge or an index was interrupted half-way.
@@ -152,6 +158,7 @@ impl Engine {
             n_given: 0,
             vetoes: None,
             rising: None,
+            spells_uniquely: true,
             is_locked: None,
             torn: false,
         }
@@ -354,10 +361,20 @@ impl Engine {
 
     #[inline]
     fn is_vetoed(&self, left: u32, right: u32) -> bool {
-        match &self.vetoes {
+        let by_rule = match &self.vetoes {
             None => false,
             Some(vetoes) => !vetoes.allow(left, right, &self.tokens),
-        }
+        };
+        by_rule || (!self.spells_uniquely && self.spells_another(left, right))
+    }
+
+    /// Whether a token of another number of cells spells the pair too.
+    fn spells_another(&self, left: u32, right: u32) -> bool {
+        let spelled = [self.tokens.bytes(left), self.tokens.bytes(right)].concat();
+        let span = self.spans[left as usize] + self.spans[right as usize];
+        self.tokens
+            .id_of(&spelled)
+            .is_some_and(|id| self.spans.get(id as usize).is_some_and(|&known| known != span))
     }
 
     fn check_group(&self, group: u32) -> Result<()> {
