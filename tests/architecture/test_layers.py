@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint",
+    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "runs", "checkpoint",
     "merges", "operations", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame", "measurement",
     "registry", "plugin", "algorithm",
 )  # fmt: skip

@@ -10,6 +10,7 @@ mod door;
 mod encoder;
 mod engine;
 mod pretokenizer;
+mod runs;
 mod words;
 
 #[pymodule]
@@ -32,6 +33,9 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<runs::RunCounter>()?;
+    module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;
     Ok(())
 }
 

@@ -116,6 +116,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Never merges this pair.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for an id that does not exist.
+    pub fn refuse(&mut self, left: u32, right: u32) -> Result<()> {
+        self.check_id(left)?;
+        self.check_id(right)?;
+        let vetoes = self.vetoes.get_or_insert_with(Vetoes::default);
+        vetoes.pairs.insert(key(left, right));
+        self.unfollow(key(left, right));
+        Ok(())
+    }
+}
+
 impl Words {
     /// Lays words out that are cut already: `spans[id]` cells per token.
     pub(crate) fn lay_out_segments(
