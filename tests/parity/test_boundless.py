@@ -18,7 +18,7 @@ from tokbench.reference import picky
 from tokbench.runs import count_runs
 
 if TYPE_CHECKING:
-    from tokbench.tokenizer import Tokenizer
+    from tokbench.algorithms.operating import Finished
 
 TEXTS = st.lists(
     st.lists(st.sampled_from(["so", "soso", "it", "is", "a", "é", "7", "its", "x."]), max_size=25).map(" ".join),
@@ -50,19 +50,15 @@ def request(texts: list[str], vocab_size: int) -> Request:
     )
 
 
-def check(tokenizer: Tokenizer, expected: twin.Boundless) -> None:
-    assert tokenizer.training is not None
-    log = tokenizer.training.log
-    assert log is not None
-    supers = log.filter(log["operation"] == "super")
-    words = log.filter(log["operation"] != "super")
-    assert words["count"].to_list() == expected.counts
-    assert supers["count"].to_list() == expected.super_counts
-    assert supers["token"].to_list() == [left + right for left, right in expected.supers]
-    assert words["token"].to_list() == [
-        row[1] + row[2] if row[0] == "merge" else row[1] for row in expected.rows
-    ]
-    assert [tokenizer.vocab.token_bytes(i) for i in tokenizer.vocab] == expected.vocabulary
+def check(found: Finished, expected: twin.Boundless) -> None:
+    supers = [(row[1:], count) for operation, row, count in found.steps if operation == "super"]
+    words = [(row, count) for operation, row, count in found.steps if operation != "super"]
+    assert words == list(zip(expected.rows, expected.counts, strict=True))
+    assert supers == list(zip(expected.supers, expected.super_counts, strict=True))
+    assert list(found.inventory.tokens) == expected.vocabulary
+    model = found.model()
+    assert [model.vocab.token_bytes(i) for i in model.vocab] == expected.vocabulary
+    assert found.log()["count"].to_list() == [count for _, _, count in found.steps]
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,7 +77,7 @@ def test_two_passes_equal_the_twin(texts: list[str], more: int, tau: float, part
     documents = cut(texts)
     words = picky.train(counts_of(documents), vocab_size=256 + more, tau=tau, parts=parts)
     expected = twin.two_pass(words, documents, vocab_size=256 + more)
-    found = Boundless(tau=tau, parts=parts).train(request(texts, 256 + more))
+    found = Boundless(tau=tau, parts=parts).finish(request(texts, 256 + more))
     check(found, expected)
 
 
@@ -91,7 +87,7 @@ def test_superwords_behind_a_whole_word_model_equal_the_twin(texts: list[str], m
     documents = cut(texts)
     words = picky.train(counts_of(documents), vocab_size=256 + more, tau=1.1)
     expected = twin.two_pass(words, documents, vocab_size=0, supers=supers)
-    found = Boundless(supers=supers).train(request(texts, 256 + more + supers))
+    found = Boundless(supers=supers).finish(request(texts, 256 + more + supers))
     if len(words.vocabulary) == 256 + more:
         check(found, expected)
 
@@ -108,7 +104,7 @@ def test_one_pass_equals_the_twin(texts: list[str], more: int, tau: float, ties:
     expected = twin.one_pass(
         cut(texts), vocab_size=256 + more, tau=tau, supers_first=ties == "supers", literal=rules == "literal"
     )
-    found = BoundlessOnePass(tau=tau, ties=ties, rules=rules).train(request(texts, 256 + more))
+    found = BoundlessOnePass(tau=tau, ties=ties, rules=rules).finish(request(texts, 256 + more))
     check(found, expected)
 
 

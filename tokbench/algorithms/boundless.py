@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register
-from tokbench.algorithms.operating import Inventory, Steps, check_choice, log_of
+from tokbench.algorithms.operating import Finished, Inventory, check_choice
 from tokbench.algorithms.picky import (
     ALPHABETS,
     KNOWN,
@@ -82,6 +82,14 @@ class Boundless(Algorithm):
 
     def train(self, request: Request) -> Tokenizer:
         """Train on running text."""
+        return self.finish(request).tokenizer(self.about.name)
+
+    def finish(self, request: Request) -> Finished:
+        """Carry the training out, up to the numbering of the tokens.
+
+        Raises:
+            ExhaustedError: when neither words nor runs hold another pair, unless a smaller vocabulary is allowed.
+        """
         known = request.settings(self, *KNOWN)
         corpus = request.corpus(self)
         counts = request.counts(self.default_pretokenizer)
@@ -96,35 +104,76 @@ class Boundless(Algorithm):
             threads=request.threads,
             progress=request.progress,
         )
-        made = Second(runs, settings, request).fill(words, n_tokens, competes=self.supers is None)
-        if len(made.steps.inventory) < n_tokens and not request.allow_smaller:
-            possible = len(made.steps.inventory) + len(request.special_tokens)
+        filling = Filling(words, Second(runs, settings, request))
+        if self.supers is not None:
+            filling.keep_all()
+        while len(filling.inventory) < n_tokens and filling.step():
+            if request.progress is not None and len(filling.steps) % 256 == 0:
+                request.progress("merging", len(filling.inventory), n_tokens)
+        if len(filling.inventory) < n_tokens and not request.allow_smaller:
+            possible = len(filling.inventory) + len(request.special_tokens)
             message = (
                 f"vocabulary size {request.vocab_size} asked for, {possible} possible: neither words nor runs hold "
                 f"another pair; use more text, a smaller vocab_size or allow_smaller"
             )
             raise ExhaustedError(message)
-        return made.steps.tokenizer(
-            name=self.about.name,
-            special_tokens=request.special_tokens,
+        return Finished(
+            kept=filling.kept,
+            supers=filling.supers,
+            inventory=filling.inventory,
+            steps=filling.steps,
             pretokenizer=counts.pretokenizer,
+            special_tokens=request.special_tokens,
             settings=settings.as_dict(),
-            log=log_of(made.rows, made.operations, made.counts),
         )
 
 
-@dataclass(frozen=True)
-class Filled:
-    """A filled vocabulary, and everything that filled it in order."""
+class Filling:
+    """The vocabulary while it is filled with words and superwords, whichever counts more."""
 
-    steps: Steps
-    rows: list[Row]
-    operations: list[str]
-    counts: list[int]
+    def __init__(self, words: Words, second: Second) -> None:
+        self.inventory = Inventory(words.alphabet)
+        self.kept: list[Row] = []
+        self.supers: list[Pair] = []
+        self.steps: list[tuple[str, Row, int]] = []
+        self._words = list(zip(words.rows, words.counts.tolist(), strict=True))
+        self._second = second
+        self._best = second.best()
+
+    def step(self) -> bool:
+        """Take the next superword or the next word with the deletions behind it; False when nothing is left."""
+        at = len(self.kept)
+        next_word = self._words[at][1] if at < len(self._words) else 0
+        best = self._best
+        if best is not None and best[2] > next_word and all(part in self.inventory for part in best[3]):
+            left, right, count, pair = best
+            self._second.merge(left, right)
+            self.supers.append(pair)
+            self.inventory.add(pair[0] + pair[1])
+            self.steps.append(("super", ("merge", *pair), count))
+            self._best = self._second.best()
+            return True
+        if at == len(self._words):
+            return False
+        self._keep_word()
+        while len(self.kept) < len(self._words) and self._words[len(self.kept)][0][0] == "delete":
+            self._keep_word()
+        return True
+
+    def keep_all(self) -> None:
+        """Take all words."""
+        while len(self.kept) < len(self._words):
+            self._keep_word()
+
+    def _keep_word(self) -> None:
+        row, count = self._words[len(self.kept)]
+        self.kept.append(row)
+        self.inventory.apply(row)
+        self.steps.append((row[0], row, count))
 
 
 class Second:
-    """The second pass: an engine over runs, and the order in which words and superwords come."""
+    """The engine over runs, and what its tokens spell."""
 
     def __init__(
         self, runs: Runs, settings: Settings, request: Request, *, locked: bool = False
@@ -142,7 +191,6 @@ class Second:
             progress=request.progress,
         )
         self.spelled = spellings(self.engine)
-        self.progress = request.progress
 
     def best(self) -> tuple[int, int, int, Pair] | None:
         """Return the best pair: ids, count, and what it spells."""
@@ -157,47 +205,3 @@ class Second:
         result, _, _ = self.engine.merge(left, right)
         if result == len(self.spelled):
             self.spelled.append(self.engine.token_bytes(result))
-
-    def fill(self, words: Words, n_tokens: int, *, competes: bool) -> Filled:
-        """Fill the vocabulary by counts, or behind the whole word model."""
-        inventory = Inventory(words.alphabet)
-        kept: list[Row] = []
-        supers: list[Pair] = []
-        filled = Filled(Steps(kept, supers, inventory), [], [], [])
-        word_counts = words.counts.tolist()
-        at = 0
-
-        def take(row: Row, operation: str, count: int) -> None:
-            filled.rows.append(row)
-            filled.operations.append(operation)
-            filled.counts.append(count)
-
-        def keep_word() -> None:
-            nonlocal at
-            kept.append(words.rows[at])
-            inventory.apply(words.rows[at])
-            take(words.rows[at], words.rows[at][0], word_counts[at])
-            at += 1
-
-        while not competes and at < len(words.rows):
-            keep_word()
-        best = self.best()
-        first = len(inventory)
-        while len(inventory) < n_tokens and (best is not None or at < len(words.rows)):
-            next_word = word_counts[at] if at < len(words.rows) else 0
-            if best is not None and best[2] > next_word and all(part in inventory for part in best[3]):
-                left, right, count, pair = best
-                self.merge(left, right)
-                supers.append(pair)
-                inventory.add(pair[0] + pair[1])
-                take(("merge", *pair), "super", count)
-                best = self.best()
-            elif at < len(words.rows):
-                keep_word()
-                while at < len(words.rows) and words.rows[at][0] == "delete":
-                    keep_word()
-            else:
-                break
-            if self.progress is not None and len(filled.rows) % 256 == 0:
-                self.progress("merging", len(inventory) - first, n_tokens - first)
-        return filled

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tokbench.algorithm import About, Algorithm, Request, register
 from tokbench.algorithms.boundless import Second
-from tokbench.algorithms.operating import Inventory, Steps, check_choice, log_of
+from tokbench.algorithms.operating import Finished, Inventory, check_choice
 from tokbench.algorithms.picky import ALPHABETS, KNOWN, check_tau, settings_of, spellings, word_engine
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.objectives.picky import Picky as PickyObjective
@@ -69,6 +69,15 @@ class BoundlessOnePass(Algorithm):
 
     def train(self, request: Request) -> Tokenizer:
         """Train on running text."""
+        return self.finish(request).tokenizer(self.about.name)
+
+    def finish(self, request: Request) -> Finished:
+        """Carry the training out, up to the numbering of the tokens.
+
+        Raises:
+            ParameterError: for a size below that of the alphabet.
+            ExhaustedError: when no pair is left, unless a smaller vocabulary is allowed.
+        """
         known = request.settings(self, *KNOWN)
         corpus = request.corpus(self)
         counts = request.counts(self.default_pretokenizer)
@@ -84,7 +93,7 @@ class BoundlessOnePass(Algorithm):
             message = f"vocab_size: must be at least {len(loop.inventory)}, the alphabet; got {n_tokens}"
             raise ParameterError(message)
         while loop.size < n_tokens and loop.step():
-            if request.progress is not None and len(loop.rows) % 256 == 0:
+            if request.progress is not None and len(loop.steps) % 256 == 0:
                 request.progress("merging", loop.size, n_tokens)
         if loop.size < n_tokens and not request.allow_smaller:
             message = (
@@ -92,12 +101,14 @@ class BoundlessOnePass(Algorithm):
                 f"no pair is left; use more text, a smaller vocab_size or allow_smaller"
             )
             raise ExhaustedError(message)
-        return Steps(loop.kept, loop.supers, loop.inventory).tokenizer(
-            name=self.about.name,
-            special_tokens=request.special_tokens,
+        return Finished(
+            kept=loop.kept,
+            supers=loop.supers,
+            inventory=loop.inventory,
+            steps=loop.steps,
             pretokenizer=counts.pretokenizer,
+            special_tokens=request.special_tokens,
             settings=settings.as_dict(),
-            log=log_of(loop.rows, loop.operations, loop.counts),
         )
 
 
@@ -117,9 +128,7 @@ class _Loop:
         self.objective = PickyObjective(rule.tau)
         self.kept: list[Row] = []
         self.supers: list[Pair] = []
-        self.rows: list[Row] = []
-        self.operations: list[str] = []
-        self.counts: list[int] = []
+        self.steps: list[tuple[str, Row, int]] = []
         for name, symbol in self.symbols.items():
             if len(name) == 1 and not self.literal:
                 second.engine.unlock(symbol)
@@ -139,7 +148,7 @@ class _Loop:
             if count > regular or (count == regular and self.rule.ties == "supers"):
                 self.second.merge(left, right)
                 self.supers.append(pair)
-                self._note(("merge", *pair), "super", count)
+                self.steps.append(("super", ("merge", *pair), count))
                 self.inventory.add(pair[0] + pair[1])
                 self.ever.add(pair[0] + pair[1])
                 return True
@@ -176,12 +185,7 @@ class _Loop:
     def _keep(self, row: Row, count: int) -> None:
         self.kept.append(row)
         self.inventory.apply(row)
-        self._note(row, row[0], count)
-
-    def _note(self, row: Row, operation: str, count: int) -> None:
-        self.rows.append(row)
-        self.operations.append(operation)
-        self.counts.append(count)
+        self.steps.append((row[0], row, count))
 
     def _count(self, word: Merge) -> int:
         return word.count if word.count is not None else self.words.count(word.left, word.right)

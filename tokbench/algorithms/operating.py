@@ -23,6 +23,9 @@ from tokbench.vocab import Vocab
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 Row: TypeAlias = "tuple[str, *tuple[bytes, ...]]"
 """``("merge", left, right)`` or ``("delete", token, *parts)``."""
 Pair: TypeAlias = tuple[bytes, bytes]
@@ -62,69 +65,99 @@ class Inventory:
         self.tokens.setdefault(token, None)
 
 
-@dataclass(frozen=True)
-class Steps:
-    """A finished training: the rows that were kept, the super-merges, and what there is in order."""
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A finished training.
 
-    rows: Sequence[Row]
-    supers: Sequence[Pair]
+    Attributes:
+        kept: the word rows that the tokenizer keeps.
+        supers: the super-merges.
+        inventory: what there is, in order.
+        steps: everything that was done, in order: operation, row, and count. A deletion's count is what was left to
+            be split.
+        lengths: further columns of the log.
+        splits_absent: whether a deletion may have left tokens in the text that are not in the vocabulary: an
+            encoding must not end with one, so they are split further there.
+    """
+
+    kept: Sequence[Row]
     inventory: Inventory
+    steps: Sequence[tuple[str, Row, int]]
+    pretokenizer: str
+    special_tokens: Sequence[str]
+    settings: Mapping[str, object]
+    supers: Sequence[Pair] = ()
+    lengths: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict)
     splits_absent: bool = False
-    """Whether a deletion may have left tokens in the text that are not in the vocabulary: an encoding must not end
-    with one, so they are split further there."""
 
-    def tokenizer(
-        self,
-        *,
-        name: str,
-        special_tokens: Sequence[str],
-        pretokenizer: str,
-        settings: Mapping[str, object],
-        log: pl.DataFrame,
-    ) -> BpeTokenizer:
-        """Number the tokens and wrap everything up; the log's tokens get their ids."""
-        number = {token: i for i, token in enumerate(self.inventory.tokens, start=len(special_tokens))}
-        tokens = {i: token for token, i in number.items()}
-        for row in self.rows:
+    @cached_property
+    def number(self) -> Mapping[bytes, int]:
+        """The id of every token, deleted ones included."""
+        first = len(self.special_tokens)
+        number = {token: i for i, token in enumerate(self.inventory.tokens, start=first)}
+        for row in self.kept:
             if row[0] == "merge":
-                number.setdefault(row[1] + row[2], len(special_tokens) + len(number))
-        partial = any(bytes([byte]) not in self.inventory for byte in range(256))
+                number.setdefault(row[1] + row[2], first + len(number))
+        return number
+
+    @cached_property
+    def reachable(self) -> list[Pair]:
+        """The super-merges whose parts are there in the end; the others can never be applied."""
+        return [pair for pair in self.supers if set(pair) <= self.inventory.tokens.keys()]
+
+    def model(self) -> BpeModel:
+        """Number the tokens and return the model."""
+        number = self.number
         vocab = Vocab(
-            tokens, special={text: i for i, text in enumerate(special_tokens)}, partial=partial
+            {number[token]: token for token in self.inventory.tokens},
+            special={text: i for i, text in enumerate(self.special_tokens)},
+            partial=any(bytes([byte]) not in self.inventory for byte in range(256)),
         )
         rows = [
             ("merge", number[row[1]], number[row[2]], number[row[1] + row[2]])
             if row[0] == "merge"
             else ("delete", *(number[part] for part in (row[1], *self._parts(row))))
-            for row in self.rows
+            for row in self.kept
         ]
         made = [row[3] for row in rows if row[0] == "merge"]
         is_plain = len(made) == len(rows) == len(set(made))
-        steps = Merges.from_steps(row[1:] for row in rows) if is_plain else Operations(rows)
-        reachable = [pair for pair in self.supers if set(pair) <= self.inventory.tokens.keys()]
-        supers = Merges.from_steps(
-            (number[left], number[right], number[left + right]) for left, right in reachable
-        )
-        model = BpeModel(
+        supers = [(number[left], number[right], number[left + right]) for left, right in self.reachable]
+        return BpeModel(
             vocab,
-            steps,
-            pretokenizer,
+            Merges.from_steps(row[1:] for row in rows) if is_plain else Operations(rows),
+            self.pretokenizer,
+            # Where a token is made twice, the order of all steps says more than the ranks of pairs.
             method="merges" if is_plain else "replay",
-            supers=supers if reachable else None,
-        )
-        ids = pl.DataFrame(
-            {"token": list(number), "id": list(number.values())},
-            schema={"token": pl.Binary, "id": pl.UInt32},
-        )
-        for column, source in (("left", "left_token"), ("right", "right_token"), ("result", "token")):
-            log = log.join(ids.rename({"token": source, "id": column}), on=source, how="left", maintain_order="left")
-        front = ["step", "operation", "left", "right", "result", "token", "count"]
-        others = [name for name in log.columns if name not in (*front, "left_token", "right_token")]
-        dropped = len(self.supers) - len(reachable)
-        return BpeTokenizer(
-            model, name=name, training=Training({**settings, "unreachable_supers": dropped}, log.select(*front, *others))
+            supers=Merges.from_steps(supers) if supers else None,
         )
 
+    def log(self) -> pl.DataFrame:
+        """Return one row per step; a word step that the tokenizer does not keep has tokens without an id."""
+        pairs = [(row[1], row[2]) if row[0] == "merge" else (None, None) for _, row, _ in self.steps]
+        tokens = [row[1] + row[2] if row[0] == "merge" else row[1] for _, row, _ in self.steps]
+
+        def ids(column: Iterable[bytes | None]) -> pl.Series:
+            return pl.Series(
+                [None if token is None else self.number.get(token) for token in column], dtype=pl.UInt32
+            )
+
+        return pl.DataFrame(
+            {
+                "step": pl.Series(range(1, len(self.steps) + 1), dtype=pl.UInt32),
+                "operation": pl.Series([operation for operation, _, _ in self.steps], dtype=pl.String),
+                "left": ids(left for left, _ in pairs),
+                "right": ids(right for _, right in pairs),
+                "result": ids(tokens),
+                "token": pl.Series(tokens, dtype=pl.Binary),
+                "count": pl.Series([count for _, _, count in self.steps], dtype=pl.UInt64),
+                **self.lengths,
+            }
+        )
+
+    def tokenizer(self, name: str) -> BpeTokenizer:
+        """Wrap everything up."""
+        facts = {"unreachable_supers": len(self.supers) - len(self.reachable)} if self.supers else {}
+        return BpeTokenizer(self.model(), name=name, training=Training({**self.settings, **facts}, self.log()))
 
     def _parts(self, row: Row) -> list[bytes]:
         if not self.splits_absent:
@@ -141,30 +174,7 @@ class Steps:
 
     @cached_property
     def _first_pairs(self) -> dict[bytes, Pair]:
-        return {row[1] + row[2]: (row[1], row[2]) for row in reversed(self.rows) if row[0] == "merge"}
-
-
-def log_of(rows: Sequence[Row], operations: Sequence[str], counts: Sequence[int]) -> pl.DataFrame:
-    """Return one row per step, ids left to be given; a deletion's ``count`` is what was left to be split."""
-    is_merge = [row[0] != "delete" for row in rows]
-    return pl.DataFrame(
-        {
-            "step": range(1, len(rows) + 1),
-            "operation": list(operations),
-            "left_token": [row[1] if merge else None for row, merge in zip(rows, is_merge, strict=True)],
-            "right_token": [row[2] if merge else None for row, merge in zip(rows, is_merge, strict=True)],
-            "token": [row[1] + row[2] if merge else row[1] for row, merge in zip(rows, is_merge, strict=True)],
-            "count": list(counts),
-        },
-        schema={
-            "step": pl.UInt32,
-            "operation": pl.String,
-            "left_token": pl.Binary,
-            "right_token": pl.Binary,
-            "token": pl.Binary,
-            "count": pl.UInt64,
-        },
-    )
+        return {row[1] + row[2]: (row[1], row[2]) for row in reversed(self.kept) if row[0] == "merge"}
 
 
 def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-import polars as pl
-
 from tokbench.algorithm import About, Algorithm, Request, register, spell
-from tokbench.algorithms.operating import UTF8_BYTES, Inventory, Steps, check_choice, log_of
+from tokbench.algorithms.operating import UTF8_BYTES, Finished, Inventory, check_choice
 from tokbench.errors import ParameterError
 from tokbench.settings import Settings
 from tokbench.train import prepared, start
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from tokbench import _rust
@@ -86,6 +84,10 @@ class Picky(Algorithm):
 
     def train(self, request: Request) -> Tokenizer:
         """Train; the settings that plain BPE knows for bytes are known."""
+        return self.finish(request).tokenizer(self.about.name)
+
+    def finish(self, request: Request) -> Finished:
+        """Carry the training out, up to the numbering of the tokens."""
         known = request.settings(self, *KNOWN, "min_pretoken_count", "weights", "alpha")
         counts, cut_off = prepared(
             request.counts(self.default_pretokenizer),
@@ -94,21 +96,20 @@ class Picky(Algorithm):
             alpha=known.pop("alpha", None),
         )
         settings = settings_of(self, request, counts, alphabet=self.alphabet, **known)
-        words = train_words(
-            counts, settings, self, n_tokens=request.vocab_size - len(request.special_tokens), request=request
-        )
+        n_tokens = request.vocab_size - len(request.special_tokens)
+        words = train_words(counts, settings, self, n_tokens=n_tokens, request=request)
         inventory = Inventory(words.alphabet)
         for row in words.rows:
             inventory.apply(row)
-        lengths = {f"tokens_{group}": words.lengths[:, i] for i, group in enumerate(counts.groups)}
-        log = log_of(words.rows, [row[0] for row in words.rows], words.counts.tolist())
-        steps = Steps(words.rows, (), inventory, splits_absent=self.parts == "pair")
-        return steps.tokenizer(
-            name=self.about.name,
-            special_tokens=request.special_tokens,
+        return Finished(
+            kept=words.rows,
+            inventory=inventory,
+            steps=[(row[0], row, count) for row, count in zip(words.rows, words.counts.tolist(), strict=True)],
             pretokenizer=counts.pretokenizer,
+            special_tokens=request.special_tokens,
             settings=settings.as_dict() | cut_off,
-            log=log.with_columns(**{name: pl.Series(values) for name, values in lengths.items()}),
+            lengths={f"tokens_{group}": words.lengths[:, i] for i, group in enumerate(counts.groups)},
+            splits_absent=self.parts == "pair",
         )
 
 
@@ -189,8 +190,6 @@ def word_engine(
     counts: PretokenCounts, settings: Settings, *, overlap: bool, request: Request
 ) -> _rust.Engine:
     """Lay pretokens out for a run whose tokens can be split again; special tokens get their ids at the end."""
-    from dataclasses import replace
-
     bare = replace(settings, special_tokens=())
     return start(counts.native, bare, overlap=overlap, deletions=True, progress=request.progress)
 
