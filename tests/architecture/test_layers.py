@@ -10,8 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "runs", "checkpoint",
-    "merges", "operations", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame", "measurement",
+    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "runs",
+    "checkpoint",
+    "merges", "operations", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame",
+    "measurement",
     "registry", "plugin", "algorithm",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""

@@ -53,7 +53,7 @@ class Boundless(Algorithm):
             "pretokens that became one token. A pair that spells a single pretoken is never merged."
         ),
         source="Schmidt et al. (2025), arXiv 2504.00178; in two passes, arXiv 2604.05192",
-        export="none exactly: whether a pretoken takes part is decided by its encoding, which no other format expresses",
+        export="none exactly: whether a pretoken takes part depends on its encoding, which no other format expresses",
         parameters={
             "tau": "deletes word tokens as picky does; above 1 (the default) none is",
             "parts": "what remains of a deleted token is split into bytes, or present: see picky",
@@ -105,9 +105,11 @@ class Boundless(Algorithm):
             progress=request.progress,
         )
         filling = Filling(words, Second(runs, settings, request))
+        goal = n_tokens
         if self.supers is not None:
             filling.keep_all()
-        while len(filling.inventory) < n_tokens and filling.step():
+            goal = len(filling.inventory) + self.supers
+        while len(filling.inventory) < goal and filling.step():
             if request.progress is not None and len(filling.steps) % 256 == 0:
                 request.progress("merging", len(filling.inventory), n_tokens)
         if len(filling.inventory) < n_tokens and not request.allow_smaller:
@@ -175,9 +177,7 @@ class Filling:
 class Second:
     """The engine over runs, and what its tokens spell."""
 
-    def __init__(
-        self, runs: Runs, settings: Settings, request: Request, *, locked: bool = False
-    ) -> None:
+    def __init__(self, runs: Runs, settings: Settings, request: Request, *, locked: bool = False) -> None:
         self.engine = _rust.Engine.over_sequences(
             list(runs.names),
             runs.arrays,

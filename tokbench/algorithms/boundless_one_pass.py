@@ -11,14 +11,13 @@ from tokbench.algorithms.operating import Finished, Inventory, check_choice
 from tokbench.algorithms.picky import ALPHABETS, KNOWN, check_tau, settings_of, spellings, word_engine
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.objectives.picky import Picky as PickyObjective
-from tokbench.objectives.protocol import Delete
 from tokbench.objectives.state import EngineState
 from tokbench.runs import admitted, count_runs
 
 if TYPE_CHECKING:
     from tokbench import _rust
     from tokbench.algorithms.operating import Pair, Row
-    from tokbench.objectives.protocol import Merge
+    from tokbench.objectives.protocol import Delete, Merge
     from tokbench.tokenizer import Tokenizer
 
 
@@ -38,9 +37,9 @@ class BoundlessOnePass(Algorithm):
         summary="BoundlessBPE in one pass: word merges and super-merges compete from the start",
         definition=(
             "In each step the most frequent pair inside of pretokens is compared with the most frequent pair of "
-            "neighbours in runs of admitted pretokens, and the more frequent of the two is merged. A pretoken takes part "
-            "in super-merges while it is one token: it is unlocked when it becomes one and locked when that token is "
-            "deleted (deletions as in picky, of word tokens only, into bytes). Encoding as boundless."
+            "neighbours in runs of admitted pretokens, and the more frequent of the two is merged. A pretoken takes "
+            "part in super-merges while it is one token: it is unlocked when it becomes one and locked when that token "
+            "is deleted (deletions as in picky, of word tokens only, into bytes). Encoding as boundless."
         ),
         source="Schmidt et al. (2025), arXiv 2504.00178",
         export="none exactly: see boundless",
@@ -84,7 +83,9 @@ class BoundlessOnePass(Algorithm):
         settings = settings_of(self, request, counts, alphabet=self.alphabet, **known)
         n_tokens = request.vocab_size - len(request.special_tokens)
         engine = word_engine(counts, settings, overlap=False, request=request)
-        names = admitted(self.could_merge, counts.to_frame()["pretoken"].unique(maintain_order=True).to_list())
+        names = admitted(
+            self.could_merge, counts.to_frame()["pretoken"].unique(maintain_order=True).to_list()
+        )
         runs = count_runs(
             corpus, counts.pretokenizer, names, threads=request.threads, progress=request.progress
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Row: TypeAlias = "tuple[str, *tuple[bytes, ...]]"
+Row: TypeAlias = tuple[Any, ...]
 """``("merge", left, right)`` or ``("delete", token, *parts)``."""
 Pair: TypeAlias = tuple[bytes, bytes]
 
@@ -106,14 +106,14 @@ class Finished:
         return [pair for pair in self.supers if set(pair) <= self.inventory.tokens.keys()]
 
     def model(self) -> BpeModel:
-        """Number the tokens and return the model."""
+        """Return the model, all tokens numbered."""
         number = self.number
         vocab = Vocab(
             {number[token]: token for token in self.inventory.tokens},
             special={text: i for i, text in enumerate(self.special_tokens)},
             partial=any(bytes([byte]) not in self.inventory for byte in range(256)),
         )
-        rows = [
+        rows: list[Row] = [
             ("merge", number[row[1]], number[row[2]], number[row[1] + row[2]])
             if row[0] == "merge"
             else ("delete", *(number[part] for part in (row[1], *self._parts(row))))
@@ -157,7 +157,9 @@ class Finished:
     def tokenizer(self, name: str) -> BpeTokenizer:
         """Wrap everything up."""
         facts = {"unreachable_supers": len(self.supers) - len(self.reachable)} if self.supers else {}
-        return BpeTokenizer(self.model(), name=name, training=Training({**self.settings, **facts}, self.log()))
+        return BpeTokenizer(
+            self.model(), name=name, training=Training({**self.settings, **facts}, self.log())
+        )
 
     def _parts(self, row: Row) -> list[bytes]:
         if not self.splits_absent:

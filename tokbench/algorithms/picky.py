@@ -58,7 +58,7 @@ class Picky(Algorithm):
             "Until there are V tokens: merge the best pair (a, b), which is carried out c times. For each of a and b "
             "that is longer than one byte and occurred n times before: if c / n reaches tau, delete it, that is, split "
             "its remaining occurrences. A deleted token may be made again. Pairs are counted as often as they can be "
-            "merged; equal counts go to the smallest byte strings. Encoding repeats merges and deletions in their order."
+            "merged; equal counts go to the smallest byte strings. Encoding repeats merges and deletions in order."
         ),
         source="Chizhov et al. (2024), arXiv 2409.04599; as the word pass of Schmidt et al. (2025), arXiv 2504.00178",
         export="Hugging Face and tiktoken only where nothing was deleted and no token was made twice",
@@ -104,7 +104,9 @@ class Picky(Algorithm):
         return Finished(
             kept=words.rows,
             inventory=inventory,
-            steps=[(row[0], row, count) for row, count in zip(words.rows, words.counts.tolist(), strict=True)],
+            steps=[
+                (row[0], row, count) for row, count in zip(words.rows, words.counts.tolist(), strict=True)
+            ],
             pretokenizer=counts.pretokenizer,
             special_tokens=request.special_tokens,
             settings=settings.as_dict() | cut_off,

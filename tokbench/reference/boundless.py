@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from tokbench.reference import picky
@@ -86,7 +86,6 @@ class Supers:
         self.sizes[pair[0] + pair[1]] = self.sizes[pair[0]] + self.sizes[pair[1]]
         for key, tokens in self.tokens.items():
             self.tokens[key] = merged(tokens, *pair)
-
 
     def _may_be(self, pair: Pair) -> bool:
         joined, size = pair[0] + pair[1], self.sizes[pair[0]] + self.sizes[pair[1]]
@@ -220,7 +219,15 @@ def encode(pretokens: Sequence[bytes], rows: Sequence[Row], supers: Sequence[Pai
     >>> encode([b"a", b"bc"], [], [(b"a", b"bc")])
     [b'a', b'b', b'c']
     """
-    cut = [picky.encode(pretoken, rows) for pretoken in pretokens]
+    return join([picky.encode(pretoken, rows) for pretoken in pretokens], supers)
+
+
+def join(cut: Iterable[list[bytes]], supers: Sequence[Pair]) -> list[bytes]:
+    """Apply super-merges by rank over longest runs of pretokens that were cut into one token.
+
+    >>> join([[b"a"], [b" b"], [b"c", b"d"]], [(b"a", b" b")])
+    [b'a b', b'c', b'd']
+    """
     out: list[bytes] = []
     for is_one, group in groupby(cut, lambda tokens: len(tokens) == 1):
         tokens = [token for part in group for token in part]
@@ -231,7 +238,7 @@ def encode(pretokens: Sequence[bytes], rows: Sequence[Row], supers: Sequence[Pai
 def _by_rank(tokens: list[bytes], supers: Sequence[Pair]) -> list[bytes]:
     rank: Mapping[Pair, int] = {pair: i for i, pair in reversed(list(enumerate(supers)))}
     while True:
-        pairs = [pair for pair in zip(tokens, tokens[1:], strict=False) if pair in rank]
+        pairs = [pair for pair in pairwise(tokens) if pair in rank]
         if not pairs:
             return tokens
         tokens = merged(tokens, *min(pairs, key=rank.__getitem__))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-Row: TypeAlias = "tuple[str, *tuple[bytes, ...]]"
+Row: TypeAlias = tuple[Any, ...]
 Pair: TypeAlias = tuple[bytes, bytes]
 ALL_BYTES = tuple(map(bytes, zip(range(256))))
 UTF8_BYTES = (*ALL_BYTES[:192], *ALL_BYTES[194:245])

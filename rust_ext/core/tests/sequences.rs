@@ -190,7 +190,7 @@ fn runs_are_maximal_and_end_with_their_document() {
     let mut offsets = vec![0i64];
     for document in documents {
         data.extend_from_slice(document.as_bytes());
-        offsets.push(data.len() as i64);
+        offsets.push(i64::try_from(data.len()).unwrap());
     }
     let pretokenizer = Pretokenizer::parse("whitespace").unwrap();
     for threads in [1, 3] {
