@@ -49,7 +49,9 @@ class Clock:
         yield
         self.wall[name], self.cpu[name] = time.perf_counter() - wall, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{name:34} {self.wall[name]:8.2f} s wall {self.cpu[name]:8.2f} s CPU   peak so far {peak:,.0f} MB")
+        print(
+            f"{name:34} {self.wall[name]:8.2f} s wall {self.cpu[name]:8.2f} s CPU   peak so far {peak:,.0f} MB"
+        )
 
 
 def plain(counts: PretokenCounts, request: Request, rule: Picky) -> None:
@@ -104,7 +106,7 @@ def main() -> None:
         names = admitted("letter", words.whole())
         runs = count_runs(corpus, counts.pretokenizer, names, threads=given.threads)
     with clock.phase("boundless: superwords"):
-        filling = Filling(words, Second(runs, wanted, request))
+        filling = Filling(words, Second(runs, wanted, request, floor=int(words.counts[-1])))
         while len(filling.inventory) < given.vocab_size and filling.step():
             pass
     parts = ["counting", *(name for name in clock.wall if name.startswith("boundless"))]

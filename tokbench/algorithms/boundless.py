@@ -104,7 +104,9 @@ class Boundless(Algorithm):
             threads=request.threads,
             progress=request.progress,
         )
-        filling = Filling(words, Second(runs, settings, request))
+        # A superword is taken while it counts more than the words that are left.
+        floor = int(words.counts[-1]) if len(words.rows) and self.supers is None else None
+        filling = Filling(words, Second(runs, settings, request, floor=floor))
         goal = n_tokens
         if self.supers is not None:
             filling.keep_all()
@@ -177,7 +179,16 @@ class Filling:
 class Second:
     """The engine over runs, and what its tokens spell."""
 
-    def __init__(self, runs: Runs, settings: Settings, request: Request, *, locked: bool = False) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        settings: Settings,
+        request: Request,
+        *,
+        floor: int | None = None,
+        locked: bool = False,
+    ) -> None:
+        # A pair below the floor is not followed until it is asked for: for speed, never for the result.
         self.engine = _rust.Engine.over_sequences(
             list(runs.names),
             runs.arrays,
@@ -186,7 +197,7 @@ class Second:
             min_frequency=settings.pair_floor,
             max_token_length=None,
             expected_merges=settings.vocab_size,
-            first_floor=None,
+            first_floor=floor,
             locked=locked,
             progress=request.progress,
         )

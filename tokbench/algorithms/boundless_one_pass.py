@@ -89,7 +89,9 @@ class BoundlessOnePass(Algorithm):
         runs = count_runs(
             corpus, counts.pretokenizer, names, threads=request.threads, progress=request.progress
         )
-        loop = _Loop(self, engine, Second(runs, settings, request, locked=True))
+        # About what plain training would follow.
+        floor = max(1, counts.total_bytes // max(n_tokens, 1) // 64)
+        loop = _Loop(self, engine, Second(runs, settings, request, floor=floor, locked=True))
         if n_tokens < len(loop.inventory):
             message = f"vocab_size: must be at least {len(loop.inventory)}, the alphabet; got {n_tokens}"
             raise ParameterError(message)
