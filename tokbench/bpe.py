@@ -112,7 +112,7 @@ class BpeModel:
             ``longest_first``: the longest token anywhere, the leftmost of equals; then the same left and right of
             it. ``fewest``: the fewest tokens; at every place the widest last token of equals. ``unigram``: the
             highest sum of `scores`; of equals as ``fewest``.
-        whole_words: whether a pretoken that is a token becomes it without merging.
+        whole_words: whether a pretoken that is a token becomes it without merging; for methods that merge.
         fuse_unknown: whether neighbouring unknown characters share one unknown token.
         normalizer: Unicode normalization (of Unicode 11, as Hugging Face's) before encoding.
         prefix_space: whether text that does not start with a space gets one.
@@ -208,7 +208,14 @@ class BpeModel:
     def unlisted(self) -> list[int]:
         """Ids that no text reaches by its bytes: special tokens and byte-fallback tokens."""
         special = (i for i in self.vocab.special.values() if i not in self.vocab.tokens)
-        return [*special, *(self.vocab.byte_fallback or ()), *self.transient]
+        return [*special, *(self.vocab.byte_fallback or ()), *sorted({*self.transient, *self.hidden})]
+
+    @property
+    def ranked(self) -> BpeModel:
+        """The model itself, or, where that is the same, with merges by rank instead of a replay."""
+        if self.method == "replay" and isinstance(self.merges, Operations) and self.merges.by_rank:
+            return replace(self, method="merges", merges=self.merges.merges)
+        return self
 
     def encoder(self) -> _rust.BpeEncoder:
         """Build the encoder.
@@ -217,22 +224,28 @@ class BpeModel:
             VocabError: naming a merge that uses an unknown id.
             PretokenizeError: when the pre-tokenizer cannot be used.
         """
-        if self.method not in ("merges", "longest") or self.supers is not None or self.scaffold:
-            message = f"the native encoder does not have the method {self.method!r}, supers or scaffold yet"
-            raise VocabError(message)
+        if self.ranked is not self:
+            return self.ranked.encoder()
         arena, offsets = self._arrays()
         fallback = self.vocab.byte_fallback
         return _rust.BpeEncoder(
             arena,
             offsets,
             self.merge_columns if self.method == "merges" else None,
+            operations=self.merges.arrays() if isinstance(self.merges, Operations) else None,
+            method=self.method,
+            supers=None if self.supers is None else (self.supers.left, self.supers.right, self.supers.result),
+            scaffold=list(self.scaffold),
+            transient=list(self.transient),
+            scores=None if self.scores is None else np.array(self.scores, dtype=np.float64),
+            width=self.width,
             unlisted=self.unlisted,
             pretokenizer=self.pretokenizer,
             characters=self.unit == "character",
             byte_fallback=None if fallback is None else list(fallback),
             unknown=self.vocab.unknown_id,
             fuse_unknown=self.fuse_unknown,
-            whole_words=self.whole_words,
+            whole_words=self.whole_words and self.method in ("merges", "replay"),
             normalizer=self.normalizer,
             prefix_space=self.prefix_space,
             added=[
@@ -282,7 +295,7 @@ class BpeModel:
         return digest.hexdigest()
 
     def _later_parts(self) -> Iterator[str]:
-        """What came after the first fingerprints; nothing where unused, so that those stay as they are."""
+        """Yield what came after the first fingerprints; nothing where unused, so that those stay as they are."""
         supers = None if self.supers is None else list(self.supers)
         for name, value, unused in (
             ("supers", supers, None),

@@ -100,6 +100,18 @@ def test_superwords_and_interleaving(shared: Path, boundless: Finished) -> None:
 
 
 @pytest.mark.parametrize("name", ["word", "boundless"])
+def test_native_encodings_of_all_dev_files(shared: Path, corpus: Corpus, name: str) -> None:
+    folder = shared / "golden" / "bpe"
+    rule = Picky(tau=1.1, alphabet="utf8") if name == "word" else Boundless(alphabet="utf8")
+    tokenizer = rule.train(request(corpus))
+    expected = json.loads(gzip.decompress((folder / f"{name}.dev_ids.json.gz").read_bytes()))
+    for language in LANGUAGES:
+        lines = (folder / f"dev.{language}.txt").read_text("utf-8").split("\n")
+        encoding = tokenizer.encode_batch(lines[: len(expected[language])])
+        assert [row.tolist() for row in encoding] == expected[language]
+
+
+@pytest.mark.parametrize("name", ["word", "boundless"])
 def test_encodings_of_the_dev_files(shared: Path, name: str) -> None:
     folder = shared / "golden" / "bpe"
     published = read_model(folder / f"{name}.model")

@@ -87,6 +87,21 @@ def test_superwords(texts: list[str], more: int, tau: float, one_pass: bool, tex
 
 
 @settings(max_examples=40, deadline=None)
+@given(TEXTS, MORE, TAU, st.sampled_from(["bytes", "pair", "present"]), TEXT)
+def test_native_encoding_equals_the_twin(
+    texts: list[str], more: int, tau: float, parts: str, text: str
+) -> None:
+    rules = [Picky(tau=tau, parts=parts), BoundlessOnePass(tau=tau), Boundless(tau=tau)]
+    for rule in rules:
+        found = rule.finish(request([*texts, "abab abab ab"], 256 + more))
+        tokenizer = found.tokenizer("made")
+        ids = tokenizer.encode(text).tolist()
+        assert tokenizer.decode(ids) == text.encode()
+        if len(found.reachable) == len(found.supers):
+            assert [tokenizer.token_bytes(i) for i in ids] == encoded(found, text)
+
+
+@settings(max_examples=40, deadline=None)
 @given(TEXTS, MORE, TAU)
 def test_nothing_eligible_leaves_the_word_model(texts: list[str], more: int, tau: float) -> None:
     words = Picky(tau=tau).finish(request(texts, 256 + more))

@@ -5,12 +5,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokbench_core::Control;
 use tokbench_core::engine::{
-    self, AlphabetOrder, Deletion, Given, InitialAlphabet, Parts, Segments, Sequences, Setup, TieRule,
-    Uncovered, Unit, Vetoes,
+    self, AlphabetOrder, Deletion, InitialAlphabet, Parts, Setup, Uncovered, Vetoes,
 };
 
 use crate::counts::PretokenCounts;
 use crate::door::{misuse, raise, run};
+use crate::engine_inputs::{
+    SegmentArrays, SequenceArrays, given, parse_tie_rule, parse_unit, segments_of, sequences_of,
+};
 
 /// From this many cells on, one merge may take long enough to need the door.
 const LARGE: usize = 1 << 24;
@@ -29,8 +31,6 @@ type TokenArrays<'py> = (
 
 type CutPretokens<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
-type SegmentArrays<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
-
 type Columns<'py> = (
     PyReadonlyArray1<'py, u32>,
     PyReadonlyArray1<'py, u32>,
@@ -44,12 +44,6 @@ type OperationArrays<'py> = (
     Bound<'py, PyArray1<u64>>,
     Bound<'py, PyArray1<u64>>,
     Bound<'py, PyArray2<u64>>,
-);
-
-type SequenceArrays<'py> = (
-    PyReadonlyArray1<'py, u32>,
-    PyReadonlyArray1<'py, u64>,
-    PyReadonlyArray1<'py, u64>,
 );
 
 type LogArrays<'py> = (
@@ -232,6 +226,20 @@ impl Engine {
     fn best(&mut self, py: Python<'_>, group: Option<u32>) -> PyResult<Option<(u32, u32, u64)>> {
         let best = self.work(py, |engine, control| engine.best(group, control))?;
         Ok(best.map(|best| (best.left, best.right, best.count)))
+    }
+
+    /// The `k` most frequent pairs over all groups, best first, as (left, right, count).
+    fn top(&mut self, py: Python<'_>, k: usize) -> PyResult<Vec<(u32, u32, u64)>> {
+        let top = self.work(py, |engine, control| engine.top(k, control))?;
+        Ok(top
+            .iter()
+            .map(|best| (best.left, best.right, best.count))
+            .collect())
+    }
+
+    /// The id that merging a pair would give.
+    fn id_of(&self, py: Python<'_>, left: u32, right: u32) -> PyResult<u32> {
+        self.engine.id_of(left, right).map_err(|error| raise(py, &error))
     }
 
     /// Merges a pair everywhere; returns (result, count before, replacements).
@@ -443,57 +451,6 @@ impl Engine {
             log.lengths.into_pyarray(py).reshape(shape)?,
         ))
     }
-}
-
-fn parse_unit(unit: &str) -> PyResult<Unit> {
-    match unit {
-        "byte" => Ok(Unit::Byte),
-        "character" => Ok(Unit::Character),
-        other => Err(misuse(format!("unit {other:?}"))),
-    }
-}
-
-fn parse_tie_rule(tie_break: &str) -> PyResult<TieRule> {
-    match tie_break {
-        "ids" => Ok(TieRule::Ids),
-        "lexmax" => Ok(TieRule::LexMax),
-        "lexmin" => Ok(TieRule::LexMin),
-        other => Err(misuse(format!("tie_break {other:?}"))),
-    }
-}
-
-fn given(
-    arena: &PyReadonlyArray1<'_, u8>,
-    offsets: &PyReadonlyArray1<'_, i64>,
-    ordinary: &PyReadonlyArray1<'_, bool>,
-    lenders: Vec<u32>,
-) -> PyResult<Given> {
-    let offsets: Result<Vec<u64>, _> = offsets
-        .as_slice()?
-        .iter()
-        .map(|&offset| u64::try_from(offset))
-        .collect();
-    Ok(Given {
-        arena: arena.to_vec()?,
-        offsets: offsets.map_err(|_| misuse("negative token offset"))?,
-        ordinary: ordinary.to_vec()?,
-        lenders,
-    })
-}
-
-fn segments_of(arrays: &SegmentArrays<'_>) -> PyResult<Segments> {
-    Ok(Segments {
-        ids: arrays.0.to_vec()?,
-        offsets: arrays.1.to_vec()?,
-    })
-}
-
-fn sequences_of(arrays: &SequenceArrays<'_>) -> PyResult<Sequences> {
-    Ok(Sequences {
-        ids: arrays.0.to_vec()?,
-        offsets: arrays.1.to_vec()?,
-        counts: arrays.2.to_vec()?,
-    })
 }
 
 impl Engine {

@@ -41,6 +41,7 @@ mod square;
 mod table;
 mod ties;
 mod tokens;
+mod top;
 mod unlock;
 mod verify;
 mod whole;
