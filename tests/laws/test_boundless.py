@@ -70,7 +70,7 @@ def test_deleted_tokens_never_appear(texts: list[str], more: int, tau: float, pa
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, MORE, TAU, st.booleans(), TEXT)
 def test_superwords(texts: list[str], more: int, tau: float, one_pass: bool, text: str) -> None:
-    rule = BoundlessOnePass(tau=tau) if one_pass else Boundless(tau=tau)
+    rule: BoundlessOnePass | Boundless = BoundlessOnePass(tau=tau) if one_pass else Boundless(tau=tau)
     found = rule.finish(request(texts, 256 + more))
     counts = [count for operation, _, count in found.steps if operation == "super"]
     assert one_pass or all(a >= b for a, b in pairwise(counts))

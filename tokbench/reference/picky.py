@@ -43,8 +43,8 @@ def train(
 ) -> Run:
     """Merge, and delete what a merge has used up, until there are `vocab_size` tokens or no pair is left.
 
-    >>> run = train({b"abx": 9, b"ab": 1}, vocab_size=257, tau=0.9)
-    >>> run.rows
+    >>> run = train({b"abx": 9, b"ab": 1}, vocab_size=258, tau=0.9)
+    >>> run.rows[:3]
     [('merge', b'a', b'b'), ('merge', b'ab', b'x'), ('delete', b'ab', b'a', b'b')]
     """
     words = {word: [bytes([byte]) for byte in word] for word in counts}
