@@ -91,7 +91,11 @@ def test_superwords(texts: list[str], more: int, tau: float, one_pass: bool, tex
 def test_native_encoding_equals_the_twin(
     texts: list[str], more: int, tau: float, parts: str, text: str
 ) -> None:
-    rules = [Picky(tau=tau, parts=parts), BoundlessOnePass(tau=tau), Boundless(tau=tau)]
+    rules: list[Picky | Boundless | BoundlessOnePass] = [
+        Picky(tau=tau, parts=parts),
+        BoundlessOnePass(tau=tau),
+        Boundless(tau=tau),
+    ]
     for rule in rules:
         found = rule.finish(request([*texts, "abab abab ab"], 256 + more))
         tokenizer = found.tokenizer("made")
