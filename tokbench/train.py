@@ -319,6 +319,8 @@ def start(
     settings: Settings,
     *,
     track_groups: bool = False,
+    overlap: bool = True,
+    deletions: bool = False,
     first_floor: int | None = None,
     progress: Progress | None = None,
 ) -> _rust.Engine:
@@ -342,6 +344,8 @@ def start(
         expected_merges=settings.vocab_size,
         first_floor=first_floor,
         track_groups=track_groups,
+        overlap=overlap,
+        deletions=deletions,
         progress=progress,
     )
 

@@ -5,11 +5,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokbench_core::Control;
 use tokbench_core::engine::{
-    self, AlphabetOrder, Given, InitialAlphabet, Past, Segments, Setup, TieRule, Uncovered, Unit, Vetoes,
+    self, AlphabetOrder, Deletion, InitialAlphabet, Parts, Past, Setup, Uncovered, Vetoes,
 };
 
 use crate::counts::PretokenCounts;
 use crate::door::{misuse, raise, run};
+use crate::engine_inputs::{
+    SegmentArrays, SequenceArrays, given, parse_tie_rule, parse_unit, segments_of, sequences_of,
+};
 
 /// From this many cells on, one merge may take long enough to need the door.
 const LARGE: usize = 1 << 24;
@@ -30,12 +33,19 @@ type CutPretokens<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 type Lists<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>);
 
-type SegmentArrays<'py> = (PyReadonlyArray1<'py, u32>, PyReadonlyArray1<'py, i64>);
-
 type Columns<'py> = (
     PyReadonlyArray1<'py, u32>,
     PyReadonlyArray1<'py, u32>,
     PyReadonlyArray1<'py, u32>,
+);
+
+type OperationArrays<'py> = (
+    Bound<'py, PyArray1<bool>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u64>>,
+    Bound<'py, PyArray1<u64>>,
+    Bound<'py, PyArray2<u64>>,
 );
 
 type LogArrays<'py> = (
@@ -52,7 +62,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (counts, *, unit, special_tokens, initial_alphabet, limit_alphabet, coverage, uncovered,
         unknown, alphabet_order, tie_break, max_token_length, min_frequency, expected_merges, first_floor,
-        track_groups, progress=None))]
+        track_groups, overlap=true, deletions=false, progress=None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "keyword-only, and one to one with the fields of `Setup`"
@@ -74,6 +84,8 @@ impl Engine {
         expected_merges: u64,
         first_floor: Option<u64>,
         track_groups: bool,
+        overlap: bool,
+        deletions: bool,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let setup = Setup {
@@ -99,6 +111,8 @@ impl Engine {
             expected_merges,
             first_floor,
             track_groups,
+            overlap,
+            deletions,
         };
         let table = &counts.get().table;
         let engine = run(py, progress, |control| engine::Engine::new(table, setup, control))?;
@@ -327,6 +341,115 @@ impl Engine {
         Ok((merged.result, merged.count, merged.replaced))
     }
 
+    /// Starts over sequences of symbols: symbol i spells names[i].
+    #[staticmethod]
+    #[pyo3(signature = (names, sequences, *, tie_break, overlap, min_frequency, max_token_length, expected_merges,
+        first_floor, locked, progress=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword-only, the settings of a second stage"
+    )]
+    fn over_sequences(
+        py: Python<'_>,
+        names: Vec<Vec<u8>>,
+        sequences: SequenceArrays<'_>,
+        tie_break: &str,
+        overlap: bool,
+        min_frequency: u64,
+        max_token_length: Option<u32>,
+        expected_merges: u64,
+        first_floor: Option<u64>,
+        locked: bool,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let setup = Setup {
+            tie_rule: parse_tie_rule(tie_break)?,
+            overlap,
+            min_frequency,
+            max_token_length,
+            expected_merges,
+            first_floor,
+            ..Setup::default()
+        };
+        let sequences = sequences_of(&sequences)?;
+        let engine = run(py, progress, |control| {
+            engine::Engine::over_sequences(&names, &sequences, setup, locked, control)
+        })?;
+        Ok(Self { engine })
+    }
+
+    /// Splits a token into parts everywhere; returns how often it occurred.
+    fn delete(&mut self, py: Python<'_>, token_id: u32, parts: Vec<u32>) -> PyResult<u64> {
+        self.work(py, |engine, control| engine.delete(token_id, &parts, control))
+    }
+
+    /// Lets a locked symbol take part in pairs.
+    fn unlock(&mut self, py: Python<'_>, token_id: u32) -> PyResult<()> {
+        self.work(py, |engine, _| engine.unlock(token_id))
+    }
+
+    /// Never merges this pair.
+    fn refuse(&mut self, py: Python<'_>, left: u32, right: u32) -> PyResult<()> {
+        self.work(py, |engine, _| engine.refuse(left, right))
+    }
+
+    /// Takes a symbol out of all pairs.
+    fn lock(&mut self, py: Python<'_>, token_id: u32) -> PyResult<()> {
+        self.work(py, |engine, _| engine.lock(token_id))
+    }
+
+    /// The tokens that are a whole word of several initial symbols somewhere.
+    fn whole_words(&self, py: Python<'_>) -> Vec<u32> {
+        py.detach(|| self.engine.whole_words())
+    }
+
+    /// Whether a token of several initial symbols is a whole word somewhere.
+    fn is_whole_word(&mut self, py: Python<'_>, token_id: u32) -> PyResult<bool> {
+        self.work(py, |engine, _| {
+            engine.token_count(token_id)?;
+            Ok(engine.is_whole_word(token_id))
+        })
+    }
+
+    /// Merges the most frequent pair and deletes tokens used up by it until there are `vocab_size` tokens;
+    /// returns is_deletion, token, parts, their offsets, count, and the lengths after each step.
+    #[pyo3(signature = (vocab_size, *, tau, strict, parts, allow_smaller, progress=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "keyword-only, the parameters of PickyBPE"
+    )]
+    fn run_picky<'py>(
+        &mut self,
+        py: Python<'py>,
+        vocab_size: u64,
+        tau: f64,
+        strict: bool,
+        parts: &str,
+        allow_smaller: bool,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<OperationArrays<'py>> {
+        let parts = match parts {
+            "symbols" => Parts::Symbols,
+            "pair" => Parts::Pair,
+            "present" => Parts::Present,
+            other => return Err(misuse(format!("parts {other:?}"))),
+        };
+        let deletion = Deletion { tau, strict, parts };
+        let engine = &mut self.engine;
+        let log = run(py, progress, |control| {
+            engine::run_picky(engine, vocab_size, deletion, allow_smaller, control)
+        })?;
+        let shape = [log.token.len(), self.engine.n_groups()];
+        Ok((
+            log.is_deletion.into_pyarray(py),
+            log.token.into_pyarray(py),
+            log.parts.into_pyarray(py),
+            log.offsets.into_pyarray(py),
+            log.count.into_pyarray(py),
+            log.lengths.into_pyarray(py).reshape(shape)?,
+        ))
+    }
+
     /// How often a pair occurs, over all groups or in one.
     #[pyo3(signature = (left, right, group=None))]
     fn count(&self, py: Python<'_>, left: u32, right: u32, group: Option<u32>) -> PyResult<u64> {
@@ -466,49 +589,6 @@ fn rows_of(merges: &Columns<'_>) -> PyResult<Vec<[u32; 3]>> {
         .zip(result)
         .map(|((&left, &right), &result)| [left, right, result])
         .collect())
-}
-
-fn parse_unit(unit: &str) -> PyResult<Unit> {
-    match unit {
-        "byte" => Ok(Unit::Byte),
-        "character" => Ok(Unit::Character),
-        other => Err(misuse(format!("unit {other:?}"))),
-    }
-}
-
-fn parse_tie_rule(tie_break: &str) -> PyResult<TieRule> {
-    match tie_break {
-        "ids" => Ok(TieRule::Ids),
-        "lexmax" => Ok(TieRule::LexMax),
-        "lexmin" => Ok(TieRule::LexMin),
-        other => Err(misuse(format!("tie_break {other:?}"))),
-    }
-}
-
-fn given(
-    arena: &PyReadonlyArray1<'_, u8>,
-    offsets: &PyReadonlyArray1<'_, i64>,
-    ordinary: &PyReadonlyArray1<'_, bool>,
-    lenders: Vec<u32>,
-) -> PyResult<Given> {
-    let offsets: Result<Vec<u64>, _> = offsets
-        .as_slice()?
-        .iter()
-        .map(|&offset| u64::try_from(offset))
-        .collect();
-    Ok(Given {
-        arena: arena.to_vec()?,
-        offsets: offsets.map_err(|_| misuse("negative token offset"))?,
-        ordinary: ordinary.to_vec()?,
-        lenders,
-    })
-}
-
-fn segments_of<'a>(arrays: &'a SegmentArrays<'_>) -> PyResult<Segments<'a>> {
-    Ok(Segments {
-        ids: arrays.0.as_slice()?,
-        offsets: arrays.1.as_slice()?,
-    })
 }
 
 impl Engine {

@@ -197,6 +197,22 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Never merges this pair.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for an id that does not exist.
+    pub fn refuse(&mut self, left: u32, right: u32) -> Result<()> {
+        self.check_id(left)?;
+        self.check_id(right)?;
+        self.vetoes
+            .get_or_insert_with(Vetoes::default)
+            .refuse(left, right);
+        self.unfollow(super::key(left, right));
+        Ok(())
+    }
+}
+
 impl Words {
     /// Lays out words that `cut` has cut into ids (appended to an empty list): one cell for each, and `room`
     /// cells at once.

@@ -23,6 +23,11 @@ pub struct Vetoes {
 }
 
 impl Vetoes {
+    /// Vetoes one more pair.
+    pub(super) fn refuse(&mut self, left: u32, right: u32) {
+        self.pairs.insert(key(left, right));
+    }
+
     /// Vetoes every pair of `segments`, every token with one of these `spellings`, and, with `existing`, every
     /// token that is there already.
     pub fn new(segments: Segments<'_>, spellings: Vec<Vec<u8>>, existing: bool) -> Self {

@@ -11,6 +11,7 @@
     reason = "the loop over a text is compiled once per scanner and closure; a call per piece costs more than the piece"
 )]
 
+mod admit;
 mod behaviour;
 mod cased;
 mod class;
@@ -35,6 +36,7 @@ use self::scan::{Scanner, first_cut};
 use self::spec::Step;
 use crate::{Control, Error, Result};
 
+pub use self::admit::{RULES as ADMISSION_RULES, admitted};
 pub use self::behaviour::Behaviour;
 pub use self::known::{DEEPSEEK as DEEPSEEK_PATTERNS, PATTERNS as KNOWN_PATTERNS};
 pub use self::spec::{FORMS, SCANNERS};
