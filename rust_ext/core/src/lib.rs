@@ -11,6 +11,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod pretokenize;
+pub mod vocabulary;
 pub mod words;
 
 pub use control::Control;

@@ -9,7 +9,11 @@ mod documents;
 mod door;
 mod encoder;
 mod engine;
+mod lexicon;
+mod lines;
+mod pathpiece;
 mod pretokenizer;
+mod sage;
 mod words;
 
 #[pymodule]
@@ -25,6 +29,13 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::train_pathpiece, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::frequent_ngrams, module)?)?;
+    module.add_function(wrap_pyfunction!(lexicon::learn_lexicon, module)?)?;
+    module.add_class::<lexicon::Lexicon>()?;
+    module.add_class::<lines::LineSample>()?;
+    module.add_class::<lines::Lines>()?;
+    module.add_class::<sage::SageCutter>()?;
     module.add_class::<counter::CountStream>()?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
