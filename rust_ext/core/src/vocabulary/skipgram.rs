@@ -69,7 +69,7 @@ pub fn train(
     }
 }
 
-type Row<const N: usize> = [[f32; LANES]; N];
+type Row<const N: usize> = [Lanes; N];
 
 fn chosen<const N: usize>(
     ids: &[u32],
@@ -128,6 +128,7 @@ fn run<const N: usize>(
         let keep = kept_shares(&counts, n_words, p.sample);
         let mut random = Random::new(mix(p.seed));
         let (mut line, mut outputs) = (Vec::new(), Vec::with_capacity(p.negative + 1));
+        let mut gradients = Gradients::new(p.negative + 1);
         let mut done = 0u64;
         for bounds in (0..p.epochs).flat_map(|_| ends.windows(2)) {
             let before = done;
@@ -162,6 +163,7 @@ fn run<const N: usize>(
                         &mut outer,
                         rate,
                         &logistic,
+                        &mut gradients,
                     );
                 }
                 if at % 1024 == 1023 {
@@ -178,7 +180,7 @@ fn run<const N: usize>(
         .collect())
 }
 
-/// One neighbour predicts one token, the first of `outputs`, against the others.
+/// One neighbour predicts one token, the first of `outputs`, against the others: all products are taken first.
 #[inline(always)]
 fn learn<const N: usize>(
     inner: &mut Row<N>,
@@ -186,32 +188,73 @@ fn learn<const N: usize>(
     outer: &mut [Row<N>],
     rate: f32,
     logistic: &Logistic,
+    gradients: &mut Gradients,
 ) {
     let vector = *inner;
+    for (sums, &id) in gradients.sums.iter_mut().zip(outputs) {
+        *sums = products(&vector, &outer[id as usize]);
+    }
+    gradients.reduce(outputs.len(), rate, logistic);
     let mut change = [[0f32; LANES]; N];
-    let mut label = 1.0;
-    for &id in outputs {
+    for (&gradient, &id) in gradients.values.iter().zip(outputs) {
         let output = &mut outer[id as usize];
-        let mut sums = [0f32; LANES];
         for part in 0..N {
-            for lane in 0..LANES {
-                sums[lane] += vector[part][lane] * output[part][lane];
-            }
-        }
-        let product =
-            ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-        let gradient = (label - logistic.of(product)) * rate;
-        label = 0.0;
-        for part in 0..N {
-            for lane in 0..LANES {
-                change[part][lane] += output[part][lane] * gradient;
-                output[part][lane] += vector[part][lane] * gradient;
-            }
+            let before = output[part];
+            change[part] = plus(change[part], before, gradient);
+            output[part] = plus(before, vector[part], gradient);
         }
     }
     for part in 0..N {
+        inner[part] = plus(inner[part], change[part], 1.0);
+    }
+}
+
+type Lanes = [f32; LANES];
+
+/// `a + b · times`, lane by lane; whole arrays in and out, which the compiler keeps in one register each.
+#[inline(always)]
+fn plus(a: Lanes, b: Lanes, times: f32) -> Lanes {
+    let mut sum = a;
+    for lane in 0..LANES {
+        sum[lane] += b[lane] * times;
+    }
+    sum
+}
+
+#[inline(always)]
+fn products<const N: usize>(a: &Row<N>, b: &Row<N>) -> [f32; LANES] {
+    let mut sums = [0f32; LANES];
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            inner[part][lane] += change[part][lane];
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums
+}
+
+/// The gradients of one neighbour's outputs.
+struct Gradients {
+    /// Products by lane.
+    sums: Vec<[f32; LANES]>,
+    values: Vec<f32>,
+}
+
+impl Gradients {
+    fn new(n: usize) -> Self {
+        Self {
+            sums: vec![[0.0; LANES]; n],
+            values: vec![0.0; n],
+        }
+    }
+
+    /// Kept apart from the loop over vectors: together, the compiler spreads the sum of lanes over that loop.
+    #[inline(never)]
+    fn reduce(&mut self, n: usize, rate: f32, logistic: &Logistic) {
+        let mut label = 1.0;
+        for (value, s) in self.values[..n].iter_mut().zip(&self.sums) {
+            let product = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+            *value = (label - logistic.of(product)) * rate;
+            label = 0.0;
         }
     }
 }
@@ -288,7 +331,7 @@ impl Draws {
     }
 }
 
-/// `1 / (1 + e^-x)` in steps, 0 or 1 beyond the table.
+/// `1 / (1 + e^-x)` in steps, 0 at the low end and 1 at the high end.
 struct Logistic {
     table: Vec<f32>,
 }
@@ -306,14 +349,8 @@ impl Logistic {
 
     #[inline(always)]
     fn of(&self, x: f32) -> f32 {
-        if x >= RANGE {
-            1.0
-        } else if x <= -RANGE {
-            0.0
-        } else {
-            // Between 0 and the table's length, which a rounding up to 2·RANGE would reach.
-            let place = ((x + RANGE) * PER_UNIT) as usize;
-            self.table[place.min(self.table.len() - 1)]
-        }
+        // Below the table the conversion stops at 0, above at its end.
+        let place = ((x + RANGE) * PER_UNIT) as usize;
+        self.table[place.min(self.table.len() - 1)]
     }
 }
