@@ -37,7 +37,7 @@ class Tokenizer(ABC):
 
     Attributes:
         name: how reports call it.
-        kind: ``bpe``, ``longest``, ``unigram``, ``wordpiece``, …
+        kind: ``bpe``, ``longest``, ``fewest``, ``unigram``, ``wordpiece``, …
         vocab: id ↔ the token as the vocabulary spells it.
         lossless: whether decoding returns exactly the bytes that were encoded, for all bytes.
         pretokenizer: specification of the pre-tokenizer, where it has one of ours.
@@ -291,7 +291,7 @@ class BpeTokenizer(Tokenizer):
         self.model = model
         self.name = name
         self.training = training
-        self.kind = "bpe" if model.method == "merges" else "longest"
+        self.kind = "bpe" if model.method in ("merges", "replay") else model.method
         self.vocab = model.vocab
         self.lossless = model.lossless
         self.pretokenizer = model.pretokenizer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tokbench.errors import NotRepresentableError
 from tokbench.formats.byte_map import printable
 from tokbench.formats.hf_split import write_split
+from tokbench.operations import Operations
 from tokbench.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -27,8 +28,12 @@ def document(model: BpeModel) -> Mapping[str, Any]:
     Raises:
         NotRepresentableError: naming what the format cannot express.
     """
-    if model.method != "merges":
+    if model.method == "longest":
         _refuse("it encodes by longest match, not by merges")
+    if model.method != "merges" or isinstance(model.merges, Operations):
+        _refuse(f"it encodes by the method {model.method!r}, not by merges")
+    if model.supers is not None or model.scaffold:
+        _refuse("it merges whole pretokens or demolishes scaffold tokens after merging")
     byte_level = model.unit == "byte"
     fallback = model.vocab.byte_fallback
     if byte_level and fallback is not None:
