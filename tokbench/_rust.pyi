@@ -77,6 +77,13 @@ class BpeEncoder:
         offsets: NDArray[np.int64],
         merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
         *,
+        operations: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
+        method: str,
+        supers: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
+        scaffold: list[int],
+        transient: list[int],
+        scores: NDArray[np.float64] | None,
+        width: int | None,
         unlisted: list[int],
         pretokenizer: str,
         characters: bool,
@@ -102,6 +109,25 @@ class BpeEncoder:
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def encode_with_spans(
         self, data: bytes, allowed_special: bool | list[int] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def sample_batch(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        sampling: str,
+        parameter: float,
+        seed: int,
+        allowed_special: bool | list[int] | None = None,
+        threads: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def sample_with_spans(
+        self,
+        data: bytes,
+        sampling: str,
+        parameter: float,
+        seed: int,
+        allowed_special: bool | list[int] | None = None,
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def decode(self, ids: NDArray[np.uint32]) -> bytes: ...
     def decode_batch(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tokbench.vocab import Vocab
 
 Unit = Literal["byte", "character"]
-Method = Literal["merges", "replay", "longest", "longest_suffix", "longest_first", "fewest", "unigram"]
+Method = Literal["merges", "replay", "longest", "longest_suffix", "longest_first", "fewest", "unigram", "lib"]
 Normalization = Literal["nfc", "nfd", "nfkc", "nfkd"]
 
 
@@ -111,8 +111,9 @@ class BpeModel:
             ``longest``, ``longest_suffix``: the longest token that fits, from the left or from the right.
             ``longest_first``: the longest token anywhere, the leftmost of equals; then the same left and right of
             it. ``fewest``: the fewest tokens; at every place the widest last token of equals. ``unigram``: the
-            highest sum of `scores`; of equals as ``fewest``.
-        whole_words: whether a pretoken that is a token becomes it without merging.
+            highest sum of `scores`; of equals as ``fewest``. ``lib``: of an ordered lexicon the longest unit that
+            fits, or the second longest where reading on from it is better (see `tokbench.algorithms.lib`).
+        whole_words: whether a pretoken that is a token becomes it without merging; for methods that merge.
         fuse_unknown: whether neighbouring unknown characters share one unknown token.
         normalizer: Unicode normalization (of Unicode 11, as Hugging Face's) before encoding.
         prefix_space: whether text that does not start with a space gets one.
@@ -121,7 +122,8 @@ class BpeModel:
         scaffold: tokens that fall into the parts of their merge (the fewest parts, of equals the first merge's)
             once their pretoken is merged.
         scores: one number per id for ``unigram``, natural logarithms of probabilities; the higher the better.
-            Those of ids that no text reaches by its bytes do not matter.
+            Those of ids that no text reaches by its bytes do not matter. For ``lib`` the rank of each unit, 0 for the
+            best, and a negative number for a token that is no unit.
         width: longest token, in bytes, that a method which does not merge looks for; None for all tokens.
         steps: reversible changes of the text before everything else, by name.
 
@@ -208,7 +210,7 @@ class BpeModel:
     def unlisted(self) -> list[int]:
         """Ids that no text reaches by its bytes: special tokens and byte-fallback tokens."""
         special = (i for i in self.vocab.special.values() if i not in self.vocab.tokens)
-        return [*special, *(self.vocab.byte_fallback or ()), *self.transient]
+        return [*special, *(self.vocab.byte_fallback or ()), *sorted({*self.transient, *self.hidden})]
 
     def encoder(self) -> _rust.BpeEncoder:
         """Build the encoder.
@@ -217,22 +219,26 @@ class BpeModel:
             VocabError: naming a merge that uses an unknown id.
             PretokenizeError: when the pre-tokenizer cannot be used.
         """
-        if self.method not in ("merges", "longest") or self.supers is not None or self.scaffold:
-            message = f"the native encoder does not have the method {self.method!r}, supers or scaffold yet"
-            raise VocabError(message)
         arena, offsets = self._arrays()
         fallback = self.vocab.byte_fallback
         return _rust.BpeEncoder(
             arena,
             offsets,
             self.merge_columns if self.method == "merges" else None,
+            operations=self.merges.arrays() if isinstance(self.merges, Operations) else None,
+            method=self.method,
+            supers=None if self.supers is None else (self.supers.left, self.supers.right, self.supers.result),
+            scaffold=list(self.scaffold),
+            transient=list(self.transient),
+            scores=None if self.scores is None else np.array(self.scores, dtype=np.float64),
+            width=self.width,
             unlisted=self.unlisted,
             pretokenizer=self.pretokenizer,
             characters=self.unit == "character",
             byte_fallback=None if fallback is None else list(fallback),
             unknown=self.vocab.unknown_id,
             fuse_unknown=self.fuse_unknown,
-            whole_words=self.whole_words,
+            whole_words=self.whole_words and self.method in ("merges", "replay"),
             normalizer=self.normalizer,
             prefix_space=self.prefix_space,
             added=[
@@ -282,7 +288,7 @@ class BpeModel:
         return digest.hexdigest()
 
     def _later_parts(self) -> Iterator[str]:
-        """What came after the first fingerprints; nothing where unused, so that those stay as they are."""
+        """Yield what came after the first fingerprints; nothing where unused, so that those stay as they are."""
         supers = None if self.supers is None else list(self.supers)
         for name, value, unused in (
             ("supers", supers, None),
@@ -312,8 +318,8 @@ def _check_method(model: BpeModel) -> None:
     if model.method not in get_args(Method):
         message = f"method {model.method!r} is not known; there are {', '.join(get_args(Method))}"
         raise VocabError(message)
-    if model.scores is None and model.method == "unigram":
-        message = "method 'unigram' needs scores, one for each id"
+    if model.scores is None and model.method in ("unigram", "lib"):
+        message = f"method {model.method!r} needs scores, one for each id"
         raise VocabError(message)
     if model.scores is not None:
         if len(model.scores) != model.vocab.n_ids:

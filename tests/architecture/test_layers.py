@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = (
     "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint",
     "merges", "operations", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame",
-    "measurement", "registry", "plugin",
+    "measurement", "registry", "plugin", "sampling", "inference",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 

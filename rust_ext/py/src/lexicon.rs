@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use tokbench_core::vocabulary::lexicon::{self, Parameters};
 
@@ -47,41 +46,4 @@ pub fn learn_lexicon(
         lexicon::learn(&lines.lines, &parameters, control)
     })?;
     Ok(units.into_iter().map(Cow::Owned).collect())
-}
-
-/// Units in their order, best first.
-#[pyclass(frozen, module = "tokbench._rust")]
-pub struct Lexicon {
-    lexicon: lexicon::Lexicon,
-}
-
-#[pymethods]
-impl Lexicon {
-    #[new]
-    fn new(units: Vec<Vec<u8>>, max_length: usize) -> Self {
-        let mut lexicon = lexicon::Lexicon::new(max_length);
-        let mut symbols = Vec::new();
-        for unit in &units {
-            lexicon::symbols(unit, &mut symbols);
-            lexicon.append(&symbols);
-        }
-        Self { lexicon }
-    }
-
-    fn __len__(&self) -> usize {
-        self.lexicon.len()
-    }
-
-    /// Ends of the pieces of a text in bytes, and their ranks (2^32 - 1 for a symbol that is no unit).
-    fn segment<'py>(
-        &self,
-        py: Python<'py>,
-        text: &[u8],
-    ) -> (Bound<'py, PyArray1<usize>>, Bound<'py, PyArray1<u32>>) {
-        let (ends, ranks): (Vec<usize>, Vec<u32>) = py
-            .detach(|| lexicon::segment(&self.lexicon, text))
-            .into_iter()
-            .unzip();
-        (ends.into_pyarray(py), ranks.into_pyarray(py))
-    }
 }

@@ -32,7 +32,6 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pathpiece::train_pathpiece, module)?)?;
     module.add_function(wrap_pyfunction!(pathpiece::frequent_ngrams, module)?)?;
     module.add_function(wrap_pyfunction!(lexicon::learn_lexicon, module)?)?;
-    module.add_class::<lexicon::Lexicon>()?;
     module.add_class::<lines::LineSample>()?;
     module.add_class::<lines::Lines>()?;
     module.add_class::<sage::SageCutter>()?;

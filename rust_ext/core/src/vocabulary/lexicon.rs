@@ -112,16 +112,10 @@ impl Lexicon {
         node
     }
 
-    /// The rank of a unit, or [`NONE`].
-    fn rank_of(&self, unit: &[u32]) -> u32 {
-        let step = |node: u32, &symbol: &u32| self.children.get(&(node, symbol)).copied();
-        unit.iter()
-            .try_fold(0, step)
-            .map_or(NONE, |node| self.rank[node as usize])
-    }
-
     fn contains(&self, unit: &[u32]) -> bool {
-        self.rank_of(unit) != NONE
+        let step = |node: u32, &symbol: &u32| self.children.get(&(node, symbol)).copied();
+        let node = unit.iter().try_fold(0, step);
+        node.is_some_and(|node| self.rank[node as usize] != NONE)
     }
 
     /// The second longest and the longest unit that `text` starts with.
@@ -200,40 +194,36 @@ impl Lexicon {
         (other.worth() < first.worth(), first.end)
     }
 
-    /// The pieces of a text: how many symbols each has, and whether it is a unit.
-    pub fn read(&self, text: &[u32], pieces: &mut Vec<(usize, bool)>) {
-        pieces.clear();
-        let mut at = 0;
-        while at < text.len() {
-            let (second, best) = self.two_longest(&text[at..]);
-            let Some(best) = best else {
-                pieces.push((1, false));
-                at += 1;
+    /// Where the pieces of a text end, in bytes, and the rank of each; None for a symbol that is no unit.
+    ///
+    /// # Errors
+    /// [`crate::Error::Interrupted`].
+    pub fn segment(&self, text: &[u8], control: &Control) -> Result<Vec<(usize, Option<u32>)>> {
+        let mut spelled = Vec::new();
+        symbols(text, &mut spelled);
+        let mut pieces = Vec::new();
+        let (mut at, mut end) = (0, 0);
+        let mut take = |piece: Fit, at: &mut usize| {
+            let length = piece.map_or(1, |(_, length)| length);
+            end += spelled[*at..*at + length].iter().map(|&symbol| n_bytes(symbol)).sum::<usize>();
+            *at += length;
+            pieces.push((end, piece.map(|(node, _)| self.rank[node as usize])));
+            if pieces.len() % 4096 == 0 { control.check() } else { Ok(()) }
+        };
+        while at < spelled.len() {
+            let (second, best) = self.two_longest(&spelled[at..]);
+            let (Some(second), Some(first)) = (second, best) else {
+                take(best, &mut at)?;
                 continue;
             };
-            let (chosen, until) = match second {
-                None => (best, at + best.1),
-                Some(second) => {
-                    let (better, meet) = self.second_is_better(text, at, best, second);
-                    (if better { second } else { best }, meet)
-                }
-            };
-            pieces.push((chosen.1, true));
-            at += chosen.1;
+            let (better, meet) = self.second_is_better(&spelled, at, first, second);
+            take(Some(if better { second } else { first }), &mut at)?;
             // The reading that won is kept until the two meet.
-            while at < until {
-                match self.two_longest(&text[at..]).1 {
-                    Some((_, length)) => {
-                        pieces.push((length, true));
-                        at += length;
-                    }
-                    None => {
-                        pieces.push((1, false));
-                        at += 1;
-                    }
-                }
+            while at < meet {
+                take(self.two_longest(&spelled[at..]).1, &mut at)?;
             }
         }
+        Ok(pieces)
     }
 }
 
@@ -412,20 +402,4 @@ pub fn learn(lines: &Lines, p: &Parameters, control: &Control) -> Result<Vec<Vec
     }
     let lexicon = learner.lexicon;
     Ok(lexicon.order.iter().map(|&node| lexicon.spell(node)).collect())
-}
-
-/// Where the pieces of a text end, in bytes, and the rank of each; [`NONE`] for a symbol that is no unit.
-pub fn segment(lexicon: &Lexicon, text: &[u8]) -> Vec<(usize, u32)> {
-    let (mut spelled, mut pieces) = (Vec::new(), Vec::new());
-    symbols(text, &mut spelled);
-    lexicon.read(&spelled, &mut pieces);
-    let (mut at, mut end) = (0, 0);
-    let ends = pieces.into_iter().map(|(length, known)| {
-        let piece = &spelled[at..at + length];
-        at += length;
-        end += piece.iter().map(|&symbol| n_bytes(symbol)).sum::<usize>();
-        let rank = if known { lexicon.rank_of(piece) } else { NONE };
-        (end, rank)
-    });
-    ends.collect()
 }
