@@ -102,7 +102,8 @@ class LessIsBetter(Algorithm):
         n_special = len(request.special_tokens)
         scores = [*[-1.0] * n_special, *(float(ranks.get(token, -1)) for token in tokens)]
         log = pl.DataFrame(
-            {"rank": range(len(units)), "unit": pl.Series(units, dtype=pl.Binary)}, schema_overrides={"rank": pl.UInt32}
+            {"rank": range(len(units)), "unit": pl.Series(units, dtype=pl.Binary)},
+            schema_overrides={"rank": pl.UInt32},
         )
         settings = {
             "algorithm": spell(self),

@@ -76,9 +76,7 @@ class PathPiece(Algorithm):
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `max_token_length`, `min_pretoken_count`, `weights`, `alpha` and `start` are known."""
-        known = request.settings(
-            self, "max_token_length", "min_pretoken_count", "weights", "alpha", "start"
-        )
+        known = request.settings(self, "max_token_length", "min_pretoken_count", "weights", "alpha", "start")
         size = ordinary_size(request)
         max_length = known.get("max_token_length", 16)
         if not 1 <= max_length <= MAX_LENGTH:

@@ -122,8 +122,9 @@ class Sage(Algorithm):
         size, seed = ordinary_size(request), known.get("seed", 0)
         max_length = known.get("max_token_length", 16)
         schedule = None if self.schedule is None else read_sizes("schedule", self.schedule)
-        if schedule is not None and (schedule != sorted(set(schedule), reverse=True)
-                                     or schedule[-1] != request.vocab_size):
+        if schedule is not None and (
+            schedule != sorted(set(schedule), reverse=True) or schedule[-1] != request.vocab_size
+        ):
             message = f"schedule: {self.schedule!r} must descend to vocab_size, {request.vocab_size}"
             raise ParameterError(message)
         if request.start is not None:
@@ -131,7 +132,9 @@ class Sage(Algorithm):
         else:
             wanted = self.initial_size or (schedule[0] if schedule else 8 * request.vocab_size)
             cut = self.initial_pretokenizer if pretokenizer == "none" else pretokenizer
-            counts = count(corpus, cut, threads=request.threads, progress=request.progress, **request.counting)
+            counts = count(
+                corpus, cut, threads=request.threads, progress=request.progress, **request.counting
+            )
             tokens = initial_tokens(
                 counts,
                 method=self.initial,

@@ -68,7 +68,9 @@ def initial_tokens(
     else:
         from tokbench.interop.sentencepiece_train import unigram_pieces
 
-        found = [piece for piece, _ in unigram_pieces(counts, size=size, max_length=max_length, exactly=False)]
+        found = [
+            piece for piece, _ in unigram_pieces(counts, size=size, max_length=max_length, exactly=False)
+        ]
     return _with_bytes(found)[:size]
 
 
@@ -116,9 +118,7 @@ def check_filled(n_tokens: int, request: Request, advice: str) -> None:
     """
     possible = n_tokens + len(request.special_tokens)
     if possible < request.vocab_size and not request.allow_smaller:
-        message = (
-            f"vocabulary size {request.vocab_size} asked for, {possible} possible: {advice}, or pass allow_smaller"
-        )
+        message = f"vocabulary size {request.vocab_size} asked for, {possible} possible: {advice}, or pass allow_smaller"
         raise ExhaustedError(message)
 
 

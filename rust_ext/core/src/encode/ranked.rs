@@ -35,8 +35,14 @@ impl Ranked {
             }
         }
         units.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        if let Some(pair) = units.windows(2).find(|pair| pair[0].0.total_cmp(&pair[1].0).is_eq()) {
-            return fail(format!("scores: ids {} and {} have the same rank {}", pair[0].1, pair[1].1, pair[0].0));
+        if let Some(pair) = units
+            .windows(2)
+            .find(|pair| pair[0].0.total_cmp(&pair[1].0).is_eq())
+        {
+            return fail(format!(
+                "scores: ids {} and {} have the same rank {}",
+                pair[0].1, pair[1].1, pair[0].0
+            ));
         }
         let mut text = Vec::new();
         let mut spelled: Vec<Vec<u32>> = Vec::with_capacity(units.len());

@@ -205,10 +205,17 @@ impl Lexicon {
         let (mut at, mut end) = (0, 0);
         let mut take = |piece: Fit, at: &mut usize| {
             let length = piece.map_or(1, |(_, length)| length);
-            end += spelled[*at..*at + length].iter().map(|&symbol| n_bytes(symbol)).sum::<usize>();
+            end += spelled[*at..*at + length]
+                .iter()
+                .map(|&symbol| n_bytes(symbol))
+                .sum::<usize>();
             *at += length;
             pieces.push((end, piece.map(|(node, _)| self.rank[node as usize])));
-            if pieces.len() % 4096 == 0 { control.check() } else { Ok(()) }
+            if pieces.len() % 4096 == 0 {
+                control.check()
+            } else {
+                Ok(())
+            }
         };
         while at < spelled.len() {
             let (second, best) = self.two_longest(&spelled[at..]);
