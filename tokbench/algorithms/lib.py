@@ -16,6 +16,8 @@ from tokbench.errors import ParameterError
 from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokbench.tokenizer import Tokenizer
 
 
@@ -94,13 +96,7 @@ class LessIsBetter(Algorithm):
         units = learn(self, lines, seed=seed, request=request)
         longer = [unit for unit in units if len(unit) > 1]
         check_filled(256 + min(len(longer), size - 256), request, "read more epochs or more text")
-        chosen = longer[: size - 256]
-        # Ranks are those of the units kept; single bytes that are units keep theirs, the others have none.
-        kept = {*chosen, *BYTES}
-        ranks = {unit: rank for rank, unit in enumerate(unit for unit in units if unit in kept)}
-        tokens = [*BYTES, *chosen]
-        n_special = len(request.special_tokens)
-        scores = [*[-1.0] * n_special, *(float(ranks.get(token, -1)) for token in tokens)]
+        kept = {*longer[: size - 256], *BYTES}
         log = pl.DataFrame(
             {"rank": range(len(units)), "unit": pl.Series(units, dtype=pl.Binary)},
             schema_overrides={"rank": pl.UInt32},
@@ -114,14 +110,20 @@ class LessIsBetter(Algorithm):
             "lines_seen": lines.n_seen,
             "seed": seed,
         }
-        model = BpeModel(
-            vocabulary(tokens, request.special_tokens),
-            EMPTY_MERGES,
-            "none",
-            method="lib",
-            scores=tuple(scores),
-        )
-        return BpeTokenizer(model, name="trained", training=Training(settings, log))
+        training = Training(settings, log)
+        made = model([unit for unit in units if unit in kept], request.special_tokens)
+        return BpeTokenizer(made, name="trained", training=training)
+
+
+def model(units: Sequence[bytes], special: Sequence[str]) -> BpeModel:
+    """Return the model of units, best first: special tokens, the 256 bytes, then the units in their order.
+
+    The rank of a unit is its score. A single byte that is no unit has none; it stands for what no unit covers.
+    """
+    tokens = [*BYTES, *(unit for unit in units if len(unit) > 1)]
+    ranks = {unit: float(rank) for rank, unit in enumerate(units)}
+    scores = [*[-1.0] * len(special), *(ranks.get(token, -1.0) for token in tokens)]
+    return BpeModel(vocabulary(tokens, special), EMPTY_MERGES, "none", method="lib", scores=tuple(scores))
 
 
 def learn(

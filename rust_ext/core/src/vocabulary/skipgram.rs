@@ -340,11 +340,11 @@ impl Logistic {
     fn new() -> Self {
         let n = (2.0 * RANGE * PER_UNIT) as usize;
         let middle = |i: usize| (i as f64 + 0.5) / f64::from(PER_UNIT) - f64::from(RANGE);
-        Self {
-            table: (0..n)
-                .map(|i| (1.0 / (1.0 + (-middle(i)).exp())) as f32)
-                .collect(),
-        }
+        let mut table: Vec<f32> = (0..n)
+            .map(|i| (1.0 / (1.0 + (-middle(i)).exp())) as f32)
+            .collect();
+        (table[0], table[n - 1]) = (0.0, 1.0);
+        Self { table }
     }
 
     #[inline(always)]
