@@ -19,11 +19,16 @@ __all__ = [
     "Pretokenizer",
     "SageCutter",
     "__version__",
+    "code_length",
     "cpu_features",
     "frequent_ngrams",
     "learn_lexicon",
     "train_pathpiece",
+    "prune_tokens",
+    "varint",
+    "json_texts",
     "word_spans",
+    "zstd_size",
 ]
 
 __version__: str
@@ -144,9 +149,26 @@ class BpeEncoder:
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
+def json_texts(
+    path: str, first: int, field: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def code_length(ids: NDArray[np.uint32], vocab_size: int, code: str) -> float: ...
+def varint(ids: NDArray[np.uint32]) -> NDArray[np.uint8]: ...
+def zstd_size(ids: NDArray[np.uint32], level: int) -> int: ...
+def prune_tokens(
+    ids: NDArray[np.uint32],
+    offsets: NDArray[np.int64],
+    merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+    *,
+    n_ids: int,
+    give_up: int,
+    novelty: float,
+    token: float,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> NDArray[np.uint32]: ...
 
 @final
 class Pretokenizer:
@@ -236,6 +258,8 @@ class Engine:
     @property
     def n_groups(self) -> int: ...
     def best(self, group: int | None = None) -> tuple[int, int, int] | None: ...
+    def id_of(self, left: int, right: int) -> int: ...
+    def top(self, k: int) -> list[tuple[int, int, int]]: ...
     def merge(self, left: int, right: int) -> tuple[int, int, int]: ...
     def count(self, left: int, right: int, group: int | None = None) -> int: ...
     def token_count(self, token_id: int) -> int: ...

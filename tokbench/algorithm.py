@@ -180,6 +180,8 @@ class Algorithm(ABC):
     reads_text: ClassVar[bool] = False
     """Whether it needs the running text; pretoken counts are then not enough."""
     default_pretokenizer: ClassVar[str] = "cl100k"
+    parallel_dev: ClassVar[bool] = True
+    """Whether its ``dev`` corpus must be parallel."""
 
     @abstractmethod
     def train(self, request: Request) -> Tokenizer:

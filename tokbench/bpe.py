@@ -212,6 +212,13 @@ class BpeModel:
         special = (i for i in self.vocab.special.values() if i not in self.vocab.tokens)
         return [*special, *(self.vocab.byte_fallback or ()), *sorted({*self.transient, *self.hidden})]
 
+    @property
+    def ranked(self) -> BpeModel:
+        """The model itself, or, where that is the same, with merges by rank instead of a replay."""
+        if self.method == "replay" and isinstance(self.merges, Operations) and self.merges.by_rank:
+            return replace(self, method="merges", merges=self.merges.merges)
+        return self
+
     def encoder(self) -> _rust.BpeEncoder:
         """Build the encoder.
 
@@ -219,6 +226,8 @@ class BpeModel:
             VocabError: naming a merge that uses an unknown id.
             PretokenizeError: when the pre-tokenizer cannot be used.
         """
+        if self.ranked is not self:
+            return self.ranked.encoder()
         arena, offsets = self._arrays()
         fallback = self.vocab.byte_fallback
         return _rust.BpeEncoder(

@@ -109,7 +109,9 @@ class Merges(Inference):
 class Replay(Inference):
     """Operations in order."""
 
-    about = About("replay", "all merges and deletions in the order of training", "Chizhov et al. 2024, PickyBPE")
+    about = About(
+        "replay", "all merges and deletions in the order of training", "Chizhov et al. 2024, PickyBPE"
+    )
 
     def apply(self, tokenizer: Tokenizer) -> Tokenizer:
         """Return the tokenizer under its operations."""
@@ -211,7 +213,9 @@ class StochasTok(Inference):
 
     p: float = 0.1
     seed: int = 0
-    about = About("stochastok", "p · n random splits of tokens into two tokens", "Sims et al. 2025, StochasTok")
+    about = About(
+        "stochastok", "p · n random splits of tokens into two tokens", "Sims et al. 2025, StochasTok"
+    )
 
     def apply(self, tokenizer: Tokenizer) -> Tokenizer:
         """Return the sampled tokenizer."""

@@ -108,6 +108,18 @@ class Operations:
         """
         return Merges.from_steps(row[1:] for row in self.rows if row[0] == "merge")
 
+    @cached_property
+    def by_rank(self) -> bool:
+        """Whether replaying is the same as merging the lowest rank first.
+
+        So it is without deletions, when no row uses a token that a later row makes once more: then what merges never
+        lets an earlier row apply again.
+        """
+        last_made = {row[3]: index for index, row in enumerate(self.rows) if row[0] == "merge"}
+        return not self.has_deletions and all(
+            last_made.get(part, -1) < index for index, row in enumerate(self.rows) for part in row[1:3]
+        )
+
     def spelled(self, known: Mapping[int, bytes]) -> dict[int, bytes]:
         """Return the bytes of the ids that `known` lacks, as the rows make them.
 

@@ -10,10 +10,33 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint",
-    "merges", "operations", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame",
-    "measurement", "registry", "plugin", "sampling", "inference",
-)  # fmt: skip
+    "reading",
+    "corpus",
+    "pretokenize",
+    "weights",
+    "memory",
+    "counting",
+    "count_files",
+    "counts",
+    "checkpoint",
+    "distributed",
+    "merges",
+    "operations",
+    "vocab",
+    "encoding",
+    "bpe",
+    "formats",
+    "tokenizer",
+    "codes",
+    "settings",
+    "resume",
+    "frame",
+    "measurement",
+    "registry",
+    "plugin",
+    "sampling",
+    "inference",
+)
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
 LAYER = {
@@ -37,7 +60,7 @@ SAME_LAYER = {
     ("cli", "report"),
     ("cli", "run"),
 }
-FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
+FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
 
 
 def _sources() -> list[tuple[str, str, Path]]:

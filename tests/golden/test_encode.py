@@ -65,9 +65,14 @@ def test_boundless(shared: Path, name: str) -> None:
 def test_pathpiece(shared: Path, language: str) -> None:
     folder = shared / "golden" / "bpe"
     tokens = [bytes.fromhex(line) for line in (folder / "pathpiece_vocab.hex").read_text().split()]
-    tokenizer = BpeTokenizer(BpeModel(Vocab(tokens), EMPTY_MERGES, "none", method="fewest", width=16), name="p")
+    tokenizer = BpeTokenizer(
+        BpeModel(Vocab(tokens), EMPTY_MERGES, "none", method="fewest", width=16), name="p"
+    )
     lines = (folder / f"dev.{language}.txt").read_text("utf-8").split("\n")[:400]
-    expected = [list(map(int, line.split())) for line in (folder / f"pathpiece_opt.{language}.ids").read_text().split("\n")[:400]]
+    expected = [
+        list(map(int, line.split()))
+        for line in (folder / f"pathpiece_opt.{language}.ids").read_text().split("\n")[:400]
+    ]
     assert [row.tolist() for row in tokenizer.encode_batch(lines)] == expected
 
 

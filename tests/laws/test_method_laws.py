@@ -71,7 +71,9 @@ def test_other_libraries_agree_where_the_definition_is_theirs(base: Tokenizer, t
     equal = tokenizers.Tokenizer(models.Unigram([(name, -1.0) for name in names], None, byte_fallback=False))
     equal.pre_tokenizer = level
     assert ours.with_method("fewest").encode(text).tolist() == equal.encode(text).ids
-    piece = models.WordPiece(names, unk_token="[UNK]", max_input_chars_per_word=10**6, continuing_subword_prefix="")
+    piece = models.WordPiece(
+        names, unk_token="[UNK]", max_input_chars_per_word=10**6, continuing_subword_prefix=""
+    )
     greedy = tokenizers.Tokenizer(piece)
     greedy.pre_tokenizer = level
     assert ours.with_method("longest").encode(text).tolist() == greedy.encode(text).ids
@@ -106,7 +108,9 @@ def test_methods_come_back_and_hidden_tokens_stay_hidden() -> None:
 
 def test_transient_ids_cannot_be_decoded() -> None:
     rows = [("merge", 97, 98, 300), ("merge", 300, 99, 256), ("delete", 300, 97, 98)]
-    base = BpeTokenizer(BpeModel(Vocab([*BYTES, b"abc"]), Operations(rows), "none", method="replay"), name="t")
+    base = BpeTokenizer(
+        BpeModel(Vocab([*BYTES, b"abc"]), Operations(rows), "none", method="replay"), name="t"
+    )
     assert base.encode("ababc").tolist() == [97, 98, 256]
     assert base.vocab_size == 257
     with pytest.raises(KeyError, match="300"):

@@ -42,7 +42,9 @@ def vocabularies(draw: st.DrawFn, *, partial: bool = False) -> Vocab:
 
 def pieces(vocab: Vocab, width: int | None = None) -> dict[bytes, int]:
     ids = {token: i for i, token in vocab.tokens.items()}
-    return {token: i for token, i in ids.items() if width is None or len(token) <= max(width, 1) or one(token)}
+    return {
+        token: i for token, i in ids.items() if width is None or len(token) <= max(width, 1) or one(token)
+    }
 
 
 def one(token: bytes) -> bool:
@@ -187,7 +189,9 @@ def merge_lists(draw: st.DrawFn) -> list[tuple[int, int, int]]:
     steps: list[tuple[int, int, int]] = []
     for _ in range(draw(st.integers(1, 20))):
         left, right = draw(st.sampled_from(sorted(spelled))), draw(st.sampled_from(sorted(spelled)))
-        token = next((i for i, t in spelled.items() if t == spelled[left] + spelled[right]), 256 + len(spelled))
+        token = next(
+            (i for i, t in spelled.items() if t == spelled[left] + spelled[right]), 256 + len(spelled)
+        )
         spelled[token] = spelled[left] + spelled[right]
         steps.append((left, right, token))
     return steps
@@ -234,7 +238,10 @@ def sound(steps: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return [s for row, s in enumerate(steps) if all(first.get(i, -1) < row for i in s[:2])]
 
 
-@given(st.lists(st.integers(0, 8), max_size=40), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=8))
+@given(
+    st.lists(st.integers(0, 8), max_size=40),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=8),
+)
 @settings(max_examples=200, deadline=None)
 def test_supers(picks: list[int], pairs: list[tuple[int, int]]) -> None:
     words = [b"a", b" a", b" b", b" ab", b"ab", b"\n", b" c", b" ba", b"1"]
@@ -264,7 +271,9 @@ def test_supers(picks: list[int], pairs: list[tuple[int, int]]) -> None:
 def test_runs_across_the_cuts_of_a_large_document() -> None:
     rng = np.random.default_rng(9)
     words = [b" a", b" b", b" ab", b" c", b" ac", b" x1,", b"\n"]
-    text = b"".join(words[i] for i in rng.choice(len(words), 1_200_000, p=[0.4, 0.3, 0.19, 0.1, 0.005, 0.004, 0.001]))
+    text = b"".join(
+        words[i] for i in rng.choice(len(words), 1_200_000, p=[0.4, 0.3, 0.19, 0.1, 0.005, 0.004, 0.001])
+    )
     base = [(97, 98, 256), (32, 97, 257), (32, 98, 258), (32, 256, 259), (32, 99, 260)]
     supers = [(257, 258, 261), (261, 257, 262), (262, 262, 263), (259, 260, 264)]
     tokens = [*BYTES, b"ab", b" a", b" b", b" ab", b" c", b" a b", b" a b a", b" a b a a b a", b" ab c"]

@@ -26,7 +26,15 @@ from tokbench.tokenizer import BpeTokenizer
 from tokbench.vocab import Vocab
 
 BYTES = [bytes([byte]) for byte in range(256)]
-STEPS = [(97, 98, 256), (256, 256, 257), (32, 97, 258), (258, 98, 259), (257, 256, 260), (98, 98, 261), (261, 97, 262)]
+STEPS = [
+    (97, 98, 256),
+    (256, 256, 257),
+    (32, 97, 258),
+    (258, 98, 259),
+    (257, 256, 260),
+    (98, 98, 261),
+    (261, 97, 262),
+]
 TOKENS = [*BYTES, b"ab", b"abab", b" a", b" ab", b"ababab", b"bb", b"bba"]
 VOCAB = Vocab(TOKENS, special={"<ab>": 300})
 IDS = {token: i for i, token in enumerate(TOKENS)}
@@ -103,17 +111,31 @@ def test_paths_have_the_frequencies_of_their_scores() -> None:
     model = BpeModel(VOCAB, EMPTY_MERGES, "none", method="unigram", scores=scores)
     base = BpeTokenizer(model, name="paths")
     n = 4000
-    drawn = Counter(tuple(sampling.unigram_random(base, seed=seed).encode("abab").tolist()) for seed in range(n))
-    weights = {(256, 256): -2.0, (257,): -2.5, (97, 98, 256): -5.0, (256, 97, 98): -5.0, (97, 98, 97, 98): -8.0}
+    drawn = Counter(
+        tuple(sampling.unigram_random(base, seed=seed).encode("abab").tolist()) for seed in range(n)
+    )
+    weights = {
+        (256, 256): -2.0,
+        (257,): -2.5,
+        (97, 98, 256): -5.0,
+        (256, 97, 98): -5.0,
+        (97, 98, 97, 98): -8.0,
+    }
     total = sum(np.exp(list(weights.values())))
     for path, score in weights.items():
         share = np.exp(score) / total
         assert abs(drawn[path] / n - share) < 4 * np.sqrt(share * (1 - share) / n), path
 
 
-@given(st.lists(texts, max_size=8), seeds, st.sampled_from(["dropout(p=0.5)", "stochastok(p=0.5)", "fewest_random"]))
+@given(
+    st.lists(texts, max_size=8),
+    seeds,
+    st.sampled_from(["dropout(p=0.5)", "stochastok(p=0.5)", "fewest_random"]),
+)
 @settings(max_examples=60, deadline=None)
-def test_neither_threads_nor_batches_nor_order_change_a_draw(documents: list[bytes], seed: int, spelling: str) -> None:
+def test_neither_threads_nor_batches_nor_order_change_a_draw(
+    documents: list[bytes], seed: int, spelling: str
+) -> None:
     tokenizer = BASE.with_method(spelling)
     assert isinstance(tokenizer, sampling.SampledTokenizer)
     tokenizer.seed = seed

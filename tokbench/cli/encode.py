@@ -46,8 +46,9 @@ def encode(
         str | None,
         typer.Option(
             "--method",
-            help="Encode by another method over the same vocabulary, for example longest, fewest, "
-            "'dropout(p=0.1,seed=1)'; the same as TOKENIZER@METHOD, which every verb understands.",
+            help="Encode the same vocabulary by another method: merges, longest, longest_suffix, longest_first, "
+            "fewest, unigram; drawn at random: 'dropout(p=0.1,seed=1)', stochastok, fewest_random, unigram_random. "
+            "The same as TOKENIZER@METHOD, which every verb understands.",
         ),
     ] = None,
     threads: parameters.Threads = None,

@@ -23,7 +23,8 @@ tokbench eval a.tiktoken --corpus sample --by script --metrics "renyi_efficiency
 
 tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
 
-NAME=PATH gives a tokenizer a name in the table; PATH@METHOD encodes its vocabulary by another method; 'tokbench metrics list' shows all metrics.
+NAME=PATH gives a tokenizer a name in the table; PATH@METHOD encodes its vocabulary by another method;
+'tokbench metrics list' shows all metrics.
 """
 
 

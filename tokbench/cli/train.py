@@ -91,15 +91,20 @@ def train(
         typer.Option(
             "--dev",
             metavar="SPEC",
-            help="Parallel corpus on which algorithms that balance languages measure them; written like --corpus.",
+            help="Text that is measured but not trained on, written like --corpus; parallel for algorithms that "
+            "balance languages.",
         ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="For algorithms that draw at random; 0 by default.")
     ] = None,
     counts: Annotated[
-        Path | None,
-        typer.Option("--counts", help="Train on the output of 'tokbench count' instead of a corpus."),
+        str | None,
+        typer.Option(
+            "--counts",
+            metavar="PATH",
+            help="Train on the output of 'tokbench count' instead of a corpus: a file, a directory or a URI.",
+        ),
     ] = None,
     pretokenizer: Annotated[
         str | None,
@@ -251,7 +256,7 @@ def train(
         "alpha": alpha,
         "start": base,
         "seed": seed,
-        "dev": None if dev is None else parameters.open_parallel(dev),
+        "dev": _open_dev(dev, parallel=chosen.parallel_dev),
     }
     if len(sizes) > 1 and chosen.about.name != "bpe":
         raise ParameterError(
@@ -292,7 +297,7 @@ def train(
             made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
     arguments: dict[str, object] = {
         "corpus": corpus,
-        "counts": str(counts) if counts else None,
+        "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
         "strict_utf8": strict_utf8,
@@ -346,3 +351,11 @@ def train(
         raise NotRepresentableError(
             f"{out} is complete but for {', '.join(refused)}: {'; '.join(refused.values())}"
         )
+
+
+def _open_dev(specs: list[str] | None, *, parallel: bool) -> Corpus | None:
+    from tokbench.corpora import open_corpus
+
+    if specs is None:
+        return None
+    return parameters.open_parallel(specs) if parallel else open_corpus(specs)

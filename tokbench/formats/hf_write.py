@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tokbench.errors import NotRepresentableError
 from tokbench.formats import hf_write_paths
 from tokbench.formats.hf_split import write_split
-from tokbench.operations import Operations
 from tokbench.pretokenize import Pretokenizer
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ def document(model: BpeModel) -> Mapping[str, Any]:
     Raises:
         NotRepresentableError: naming what the format cannot express.
     """
-    if isinstance(model.merges, Operations) and model.method == "replay":
+    model = model.ranked
+    if model.method == "replay":
         _refuse("it replays operations that delete tokens")
     if model.method not in ("merges", "longest", "fewest", "unigram"):
         _refuse(f"it encodes by the method {model.method!r}")

@@ -67,7 +67,9 @@ def wordpiece(model: BpeModel) -> Mapping[str, Any]:
     if sorted(apart) != list(range(len(vocab), len(vocab) + len(apart))):
         for token_id, text in apart.items():
             if text in vocab or model.unit == "character" or all(c in CHARACTERS for c in text):
-                _refuse(f"text could reach the special token {text!r}, whose id {token_id} is not the next free one")
+                _refuse(
+                    f"text could reach the special token {text!r}, whose id {token_id} is not the next free one"
+                )
             vocab[text] = token_id
     return {
         "type": "WordPiece",
@@ -100,7 +102,9 @@ def unigram(model: BpeModel) -> Mapping[str, Any]:
     kept = set(usable)
     if rescue:
         if model.method == "fewest" or not model.fuse_unknown:
-            _refuse("an unknown character costs it as much as other tokens, or is not fused with its neighbours")
+            _refuse(
+                "an unknown character costs it as much as other tokens, or is not fused with its neighbours"
+            )
         if len(names) > len(kept) + (model.vocab.unknown is not None) + len(model.vocab.byte_fallback or ()):
             _refuse("its special or hidden tokens would change the cost of an unknown character")
         out_of_reach = lowest
@@ -114,9 +118,7 @@ def unigram(model: BpeModel) -> Mapping[str, Any]:
     return {
         "type": "Unigram",
         "unk_id": model.vocab.unknown_id,
-        "vocab": [
-            [names[i], scores[i] if i in kept else out_of_reach] for i in range(model.vocab.n_ids)
-        ],
+        "vocab": [[names[i], scores[i] if i in kept else out_of_reach] for i in range(model.vocab.n_ids)],
         "byte_fallback": model.vocab.byte_fallback is not None,
     }
 

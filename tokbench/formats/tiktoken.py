@@ -165,6 +165,7 @@ def refuse_unless_ranked(model: BpeModel) -> None:
         message = f"a .tiktoken file cannot express this tokenizer: {reason}"
         raise NotRepresentableError(message)
 
+    model = model.ranked
     if model.method != "merges" or model.unit != "byte":
         refuse("it does not merge bytes")
     if model.supers is not None or model.scaffold:

@@ -27,7 +27,23 @@ if TYPE_CHECKING:
 N_FUZZ = 400
 _RANGES = ((0x20, 0x7F), (0xA0, 0x250), (0x300, 0x370), (0x400, 0x530), (0x590, 0x700), (0x900, 0xE80))
 _RANGES += ((0x2000, 0x2070), (0x3040, 0x3100), (0x4E00, 0x5200), (0xAC00, 0xAD00), (0x1F600, 0x1F650))
-_FILLERS = (" ", "  ", "\n", "\r\n", "\t", " \n ", "1", "42", "1234567", "'s", "'ll", "...", "_", "-", "\u00a0")
+_FILLERS = (
+    " ",
+    "  ",
+    "\n",
+    "\r\n",
+    "\t",
+    " \n ",
+    "1",
+    "42",
+    "1234567",
+    "'s",
+    "'ll",
+    "...",
+    "_",
+    "-",
+    "\u00a0",
+)
 
 
 def proof_texts() -> list[str]:
@@ -65,7 +81,11 @@ def nearest(model: BpeModel) -> Iterator[tuple[str, BpeModel]]:
         yield "its merges without the deletions", replace(plain, supers=None)
     elif model.method == "merges" and model.scaffold:
         hidden = model.hidden
-        kept = [row for row in zip(*map(list, model.merge_columns), strict=True) if not hidden & set(map(int, row))]
+        kept = [
+            row
+            for row in zip(*map(list, model.merge_columns), strict=True)
+            if not hidden & set(map(int, row))
+        ]
         plain = replace(model, merges=_ordered(kept), scaffold=())
         yield "its merges without the scaffold tokens", replace(plain, supers=None)
     elif model.method in ("longest_suffix", "longest_first"):
@@ -79,8 +99,9 @@ def nearest(model: BpeModel) -> Iterator[tuple[str, BpeModel]]:
         if plain.method == "merges":
             left, right, result = plain.merge_columns
             rows = [*zip(left.tolist(), right.tolist(), result.tolist(), strict=True), *model.supers]
-            yield "all merges in one list without a pre-tokenizer", replace(
-                plain, merges=_ordered(rows), supers=None, pretokenizer="none"
+            yield (
+                "all merges in one list without a pre-tokenizer",
+                replace(plain, merges=_ordered(rows), supers=None, pretokenizer="none"),
             )
 
 
@@ -95,7 +116,7 @@ def _ordered(rows: Sequence[tuple[int, int, int]]) -> Merges:
 
 
 def disagreement(model: BpeModel) -> str:
-    """Return how many proof and fuzz texts the nearest expressible model encodes otherwise; empty where there is none."""
+    """Return how many texts the nearest expressible model encodes otherwise; empty where there is none."""
     measured = [(name, _differing(model, other)) for name, other in nearest(model)]
     if not measured:
         return ""
@@ -128,7 +149,7 @@ def _differing(model: BpeModel, other: BpeModel) -> list[tuple[int, int]]:
 
 
 def count_differing(texts: Sequence[str], ours: BpeTokenizer, theirs: BpeTokenizer) -> tuple[int, int]:
-    """Return on how many texts two tokenizers differ, and the number of texts; where one cannot encode, both must not."""
+    """Return on how many texts two tokenizers differ, and of how many; where one cannot encode, both must not."""
     differing = 0
     for text in texts:
         rows = []

@@ -6,6 +6,7 @@ The random numbers are the same ones, so the same seed gives the same tokens.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def merge_with_dropout(
     while True:
         applicable = sorted(
             (table[pair][0], place, table[pair][1])
-            for place, pair in enumerate(zip(ids, ids[1:], strict=False))
+            for place, pair in enumerate(pairwise(ids))
             if pair in table
         )
         chosen = next((each for each in applicable if not draws.unit() < p), None)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def demolished(token: int, scaffold: Collection[int], merges: Sequence[tuple[int, int, int]]) -> list[int]:
-    """Return what a token stands for: itself, or of scaffold the fewest parts of a merge that makes it, the first of equals.
+    """Return itself, or of a scaffold token the fewest parts of a merge that makes it, the first of equals.
 
     Source: Lian et al. 2024 (Scaffold-BPE).
 

@@ -102,11 +102,7 @@ impl Encoder {
                 matchers,
                 sampler,
             };
-            let tasks = self.plan(
-                &job,
-                if threads > 1 { TASK_BYTES } else { usize::MAX },
-                control,
-            );
+            let tasks = self.plan(&job, if threads > 1 { TASK_BYTES } else { usize::MAX }, control);
             let threads = threads.clamp(1, tasks.len().max(1));
             let done = self.run(&job, &tasks, threads, control)?;
             Ok(assemble(bounds.len() - 1, &tasks, done))
@@ -163,13 +159,7 @@ impl Encoder {
         tasks
     }
 
-    fn run(
-        &self,
-        job: &Job<'_>,
-        tasks: &[Task],
-        threads: usize,
-        control: &Control,
-    ) -> Result<Vec<Done>> {
+    fn run(&self, job: &Job<'_>, tasks: &[Task], threads: usize, control: &Control) -> Result<Vec<Done>> {
         let next = AtomicUsize::new(0);
         let stopped = AtomicBool::new(false);
         let work = || {
@@ -300,7 +290,7 @@ fn checked(offsets: &[i64], len: usize) -> Result<Vec<usize>> {
 }
 
 /// A length as a numpy offset; no allocation is longer than `i64::MAX`.
-pub(super) fn signed(len: usize) -> i64 {
+pub(in crate::encode) fn signed(len: usize) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX)
 }
 

@@ -134,7 +134,10 @@ impl Encoder {
         };
         loop {
             let rest = &text[from..];
-            let len = self.pretokenizer.safe_split(rest, 1).filter(|&len| len < rest.len())?;
+            let len = self
+                .pretokenizer
+                .safe_split(rest, 1)
+                .filter(|&len| len < rest.len())?;
             let (mut first, mut last) = (None, true);
             let seen = self.pretokenizer.for_each(&rest[..len], |pretoken| {
                 let outcome = self.encode_pretoken(pretoken, &mut worker.scratch, control);
@@ -165,9 +168,13 @@ impl Encoder {
         control.start("encoding", document.len() as u64);
         let mut worker = self.take_worker();
         let spans = self.with_matchers(allowed, |matchers| {
-            self.spans_of(document, matchers, &mut worker, control, |pretoken, _, scratch, control| {
-                self.encode_pretoken(pretoken, scratch, control)
-            })
+            self.spans_of(
+                document,
+                matchers,
+                &mut worker,
+                control,
+                |pretoken, _, scratch, control| self.encode_pretoken(pretoken, scratch, control),
+            )
         });
         self.leave_worker(worker);
         spans
@@ -217,7 +224,10 @@ impl Encoder {
             let outcome = encode(pretoken, place, &mut worker.scratch, control);
             place += pretoken.len();
             if let Err(error) = outcome {
-                let waiting: usize = run.iter().map(|&id| self.vocabulary.bytes(id).map_or(0, <[u8]>::len)).sum();
+                let waiting: usize = run
+                    .iter()
+                    .map(|&id| self.vocabulary.bytes(id).map_or(0, <[u8]>::len))
+                    .sum();
                 failed = Some(placed(shifted(error, at + waiting), stretch));
                 return;
             }

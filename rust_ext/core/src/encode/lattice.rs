@@ -8,6 +8,8 @@
 //! which a path can still go on lead back to one common place, nothing before it can change. The window of undecided
 //! places is looked at every 2^16 bytes and grows only while the paths have not met.
 
+use std::cmp::Ordering;
+
 use super::Scratch;
 use super::greedy::spell_gap;
 use super::lexicon::Lexicon;
@@ -141,7 +143,7 @@ impl Lattice {
                     return;
                 }
                 let candidate = best[start] + self.scores[place as usize];
-                if candidate > value || candidate == value && each > width {
+                if is_better(candidate, each, value, width) {
                     (value, token, width) = (candidate, place, each);
                 }
             });
@@ -151,7 +153,7 @@ impl Lattice {
                     let piece = &pretoken[unit_start..end];
                     if let Some(score) = self.gap(piece, alphabet) {
                         let candidate = best[start] + score;
-                        if candidate > value || candidate == value && piece.len() > width {
+                        if is_better(candidate, piece.len(), value, width) {
                             (value, token) = (candidate, GAP - piece.len() as u32);
                         }
                     }
@@ -173,7 +175,14 @@ impl Lattice {
                 if met == 0 {
                     next_look *= 2;
                 } else {
-                    self.give_out(&pretoken[base..base + met], base, &last[..=met], path, alphabet, scratch)?;
+                    self.give_out(
+                        &pretoken[base..base + met],
+                        base,
+                        &last[..=met],
+                        path,
+                        alphabet,
+                        scratch,
+                    )?;
                     best.drain(..met);
                     last.drain(..met);
                     base += met;
@@ -257,6 +266,16 @@ impl Lattice {
             place += width;
         }
         spell_gap(text, done, place, alphabet, scratch).map_err(|error| super::shifted(error, at))
+    }
+}
+
+/// Whether a way into a place beats another: by its value, of equal ones by the width of its last token.
+#[inline]
+fn is_better(value: f64, width: usize, than: f64, than_width: usize) -> bool {
+    match value.partial_cmp(&than) {
+        Some(Ordering::Greater) => true,
+        Some(Ordering::Equal) => width > than_width,
+        _ => false,
     }
 }
 

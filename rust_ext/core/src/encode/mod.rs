@@ -164,7 +164,9 @@ impl Encoder {
         let scaffold = (merging && !parts.scaffold.is_empty())
             .then(|| Scaffold::new(&parts.scaffold, &parts.method.merges(), vocabulary))
             .transpose()?;
-        let supers = (!parts.supers.is_empty()).then(|| Supers::new(&parts.supers)).transpose()?;
+        let supers = (!parts.supers.is_empty())
+            .then(|| Supers::new(&parts.supers))
+            .transpose()?;
         let mut alphabet = Alphabet::new(vocabulary, parts.unit, parts.fallback.clone())?;
         if let (Model::Merges(table), Method::Merges(merges)) = (&model, &parts.method) {
             alphabet.use_atoms(merges, table, vocabulary)?;
@@ -307,9 +309,9 @@ impl Encoder {
             if failed.is_some() {
                 return;
             }
-            let outcome = self.encode_unseen(pretoken, scratch, control).and_then(|()| {
-                before(&scratch.ids, out, control)
-            });
+            let outcome = self
+                .encode_unseen(pretoken, scratch, control)
+                .and_then(|()| before(&scratch.ids, out, control));
             if let Err(error) = outcome {
                 failed = Some(shifted(error, start));
                 return;

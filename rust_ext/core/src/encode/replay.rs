@@ -105,7 +105,10 @@ impl Replay {
 
     /// The first operation from `from` on that concerns the symbol `id` with `right` behind it.
     fn next(&self, id: u32, right: Option<u32>, from: u32) -> u32 {
-        let mut first = self.deletions_of.get(id as usize).map_or(NONE, |list| at_least(list, from));
+        let mut first = self
+            .deletions_of
+            .get(id as usize)
+            .map_or(NONE, |list| at_least(list, from));
         if let Some(right) = right {
             let row = self.pairs.rank(id, right);
             if row != NONE {
@@ -238,6 +241,9 @@ fn at_least(list: &[u32], from: u32) -> u32 {
                 NONE
             }
         }
-        _ => list.get(list.partition_point(|&index| index < from)).copied().unwrap_or(NONE),
+        _ => list
+            .get(list.partition_point(|&index| index < from))
+            .copied()
+            .unwrap_or(NONE),
     }
 }

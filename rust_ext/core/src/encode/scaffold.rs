@@ -28,8 +28,10 @@ impl Scaffold {
             }
         }
         let width = |id: u32| vocabulary.bytes(id).map_or(0, <[u8]>::len);
-        let mut producers: Vec<&[u32; 3]> =
-            merges.iter().filter(|merge| is_scaffold[merge[2] as usize]).collect();
+        let mut producers: Vec<&[u32; 3]> = merges
+            .iter()
+            .filter(|merge| is_scaffold[merge[2] as usize])
+            .collect();
         // Parts are shorter than what they make, so all producers of a token come before its first use.
         producers.sort_by_key(|merge| width(merge[2]));
         let mut found: rustc_hash::FxHashMap<u32, Vec<u32>> = rustc_hash::FxHashMap::default();

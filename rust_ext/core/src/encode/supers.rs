@@ -30,7 +30,11 @@ impl Supers {
     /// Those of [`PairTable::new`].
     pub fn new(merges: &[[u32; 3]]) -> Result<Self> {
         let table = PairTable::new(merges)?;
-        let n = merges.iter().map(|merge| merge[0].max(merge[1])).max().map_or(0, |id| id as usize + 1);
+        let n = merges
+            .iter()
+            .map(|merge| merge[0].max(merge[1]))
+            .max()
+            .map_or(0, |id| id as usize + 1);
         let mut takes_part = vec![false; n];
         for merge in merges {
             takes_part[merge[0] as usize] = true;

@@ -164,7 +164,9 @@ impl Alphabet {
             0xE0..0xF0 => 3,
             _ => 4,
         };
-        let whole = rest.get(..width).is_some_and(|unit| std::str::from_utf8(unit).is_ok());
+        let whole = rest
+            .get(..width)
+            .is_some_and(|unit| std::str::from_utf8(unit).is_ok());
         if whole { width } else { 1 }
     }
 
@@ -173,7 +175,12 @@ impl Alphabet {
         let available = |bytes: &&Vec<u32>| unit.iter().all(|&byte| bytes[usize::from(byte)] != NONE);
         if self.find(unit) != NONE {
             Some(1)
-        } else if self.fallback.bytes.as_ref().is_some_and(|bytes| available(&bytes)) {
+        } else if self
+            .fallback
+            .bytes
+            .as_ref()
+            .is_some_and(|bytes| available(&bytes))
+        {
             Some(unit.len())
         } else {
             self.fallback.unknown.map(|_| 1)

@@ -36,7 +36,7 @@ impl Draws {
 
     /// A whole number below `n`, which must not be 0.
     pub fn below(&mut self, n: usize) -> usize {
-        (u128::from(self.next()) * n as u128 >> 64) as usize
+        ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
 }
 

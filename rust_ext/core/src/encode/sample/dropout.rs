@@ -14,7 +14,13 @@ use crate::{Control, Error, Result};
 ///
 /// # Errors
 /// [`Error::Interrupted`], [`Error::TooLarge`] for 2^32 symbols.
-pub fn merge(table: &PairTable, ids: &mut Vec<u32>, p: f64, draws: &mut Draws, control: &Control) -> Result<()> {
+pub fn merge(
+    table: &PairTable,
+    ids: &mut Vec<u32>,
+    p: f64,
+    draws: &mut Draws,
+    control: &Control,
+) -> Result<()> {
     let n = ids.len();
     let end = u32::try_from(n).map_err(|_| Error::TooLarge {
         message: format!("a pretoken of {n} symbols; at most 2^32 - 1 are supported"),
@@ -46,7 +52,11 @@ pub fn merge(table: &PairTable, ids: &mut Vec<u32>, p: f64, draws: &mut Draws, c
         ranks[gone] = NONE;
         next[here] = next[gone];
         let mut look = |left: usize, right: usize| {
-            ranks[left] = if right < n { table.rank(ids[left], ids[right]) } else { NONE };
+            ranks[left] = if right < n {
+                table.rank(ids[left], ids[right])
+            } else {
+                NONE
+            };
             if ranks[left] != NONE {
                 heap.push(Reverse((ranks[left], left as u32)));
             }

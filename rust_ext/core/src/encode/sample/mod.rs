@@ -36,12 +36,14 @@ impl Sampling {
             Self::Dropout(p) | Self::Splits(p) if !(0.0..=1.0).contains(&p) => {
                 fail("p", format!("{p}; a probability lies between 0 and 1"))
             }
-            Self::Paths(alpha) if !(alpha.is_finite() && alpha >= 0.0) => {
-                fail("alpha", format!("{alpha}; a finite number of at least 0 is needed"))
-            }
-            Self::Dropout(_) if !matches!(model, Model::Merges(_)) => {
-                fail("sampling", "dropout leaves out merges; this model does not merge by rank".into())
-            }
+            Self::Paths(alpha) if !(alpha.is_finite() && alpha >= 0.0) => fail(
+                "alpha",
+                format!("{alpha}; a finite number of at least 0 is needed"),
+            ),
+            Self::Dropout(_) if !matches!(model, Model::Merges(_)) => fail(
+                "sampling",
+                "dropout leaves out merges; this model does not merge by rank".into(),
+            ),
             Self::Ties | Self::Paths(_) if !matches!(model, Model::Lattice(_)) => {
                 fail("sampling", "this model does not look for a best path".into())
             }
@@ -97,31 +99,37 @@ impl Encoder {
     ) -> Result<Spans> {
         let Sampler { sampling, seed } = sampler;
         let stream = Draws::stream(seed, document);
-        let mut spans = self.spans_of(document, matchers, worker, control, |pretoken, at, scratch, control| {
-            let mut draws = Draws::new(stream, at as u64);
-            match (sampling, &self.model) {
-                (Sampling::Dropout(p), Model::Merges(table)) if p > 0.0 => {
-                    scratch.ids.clear();
-                    scratch.unknown.clear();
-                    let Scratch { ids, unknown, .. } = scratch;
-                    self.alphabet.spell_units(pretoken, ids, unknown)?;
-                    dropout::merge(table, ids, p, &mut draws, control)?;
-                    if let Some(scaffold) = &self.scaffold {
-                        scaffold.demolish(ids);
+        let mut spans = self.spans_of(
+            document,
+            matchers,
+            worker,
+            control,
+            |pretoken, at, scratch, control| {
+                let mut draws = Draws::new(stream, at as u64);
+                match (sampling, &self.model) {
+                    (Sampling::Dropout(p), Model::Merges(table)) if p > 0.0 => {
+                        scratch.ids.clear();
+                        scratch.unknown.clear();
+                        let Scratch { ids, unknown, .. } = scratch;
+                        self.alphabet.spell_units(pretoken, ids, unknown)?;
+                        dropout::merge(table, ids, p, &mut draws, control)?;
+                        if let Some(scaffold) = &self.scaffold {
+                            scaffold.demolish(ids);
+                        }
+                        Ok(())
                     }
-                    Ok(())
+                    (Sampling::Ties, Model::Lattice(lattice)) => {
+                        self.sample_path(lattice, pretoken, scratch, control, |paths| paths.tie(&mut draws))
+                    }
+                    (Sampling::Paths(alpha), Model::Lattice(lattice)) => {
+                        self.sample_path(lattice, pretoken, scratch, control, |paths| {
+                            paths.sample(alpha, &mut draws)
+                        })
+                    }
+                    _ => self.encode_pretoken(pretoken, scratch, control),
                 }
-                (Sampling::Ties, Model::Lattice(lattice)) => {
-                    self.sample_path(lattice, pretoken, scratch, control, |paths| paths.tie(&mut draws))
-                }
-                (Sampling::Paths(alpha), Model::Lattice(lattice)) => {
-                    self.sample_path(lattice, pretoken, scratch, control, |paths| {
-                        paths.sample(alpha, &mut draws)
-                    })
-                }
-                _ => self.encode_pretoken(pretoken, scratch, control),
-            }
-        })?;
+            },
+        )?;
         if let Sampling::Splits(p) = sampling {
             let mut draws = Draws::new(stream, u64::MAX);
             stochastok::split(&self.vocabulary, p, &mut spans, &mut draws, control)?;

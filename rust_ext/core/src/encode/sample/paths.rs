@@ -58,7 +58,10 @@ impl Paths {
             });
             if end == unit_end {
                 let piece = &pretoken[unit_start..end];
-                if let Some(score) = lattice.gap(piece, alphabet).filter(|_| !is_unit && made.reached[unit_start]) {
+                if let Some(score) = lattice
+                    .gap(piece, alphabet)
+                    .filter(|_| !is_unit && made.reached[unit_start])
+                {
                     made.ways.push(Way {
                         token: None,
                         width: piece.len(),
@@ -95,9 +98,17 @@ impl Paths {
         last.push(None);
         for place in 1..=self.n() {
             let value = |way: &Way| best[place - way.width] + way.score;
-            let top = self.leading_to(place).iter().map(value).fold(f64::NEG_INFINITY, f64::max);
-            let equals: Vec<Way> =
-                self.leading_to(place).iter().filter(|way| value(way) >= top).copied().collect();
+            let top = self
+                .leading_to(place)
+                .iter()
+                .map(value)
+                .fold(f64::NEG_INFINITY, f64::max);
+            let equals: Vec<Way> = self
+                .leading_to(place)
+                .iter()
+                .filter(|way| value(way) >= top)
+                .copied()
+                .collect();
             let chosen = match equals.len() {
                 0 => None,
                 1 => Some(equals[0]),

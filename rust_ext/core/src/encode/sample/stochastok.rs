@@ -5,6 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::super::batch::signed;
 use super::super::document::Spans;
 use super::super::pairs::NONE;
 use super::super::vocabulary::Vocabulary;
@@ -25,13 +26,17 @@ pub fn split(
     let n = spans.ids.len();
     let mut counts = Counts::ones(n);
     let mut pieces: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
-    for step in 0..(p * n as f64).floor() as usize {
+    #[expect(clippy::cast_sign_loss, reason = "a share of at least 0")]
+    let n_steps = (p * n as f64).floor() as usize;
+    for step in 0..n_steps {
         if step % (1 << 12) == 0 {
             control.check()?;
         }
         let (token, within) = counts.find(draws.below(n + counts.added));
         let held = pieces.entry(token).or_insert_with(|| vec![spans.ids[token]]);
-        let Some(bytes) = vocabulary.bytes(held[within]).filter(|bytes| vocabulary.find(bytes) == held[within])
+        let Some(bytes) = vocabulary
+            .bytes(held[within])
+            .filter(|bytes| vocabulary.find(bytes) == held[within])
         else {
             continue;
         };
@@ -49,15 +54,18 @@ pub fn split(
     let mut out = Spans::default();
     for (token, &id) in spans.ids.iter().enumerate() {
         let (start, end) = (spans.ends[2 * token], spans.ends[2 * token + 1]);
-        let held = pieces.get(&token).map_or(std::slice::from_ref(&id), Vec::as_slice);
-        let width = |id: u32| vocabulary.bytes(id).map_or(0, <[u8]>::len) as i64;
+        let held = pieces
+            .get(&token)
+            .map_or(std::slice::from_ref(&id), Vec::as_slice);
+        let width = |id: u32| vocabulary.bytes(id).map_or(0, |bytes| signed(bytes.len()));
         let exact = held.iter().map(|&piece| width(piece)).sum::<i64>() == end - start;
         let mut at = start;
         for &piece in held {
             out.ids.push(piece);
             // Of text that a normalizer has changed, all pieces stand for all of the stretch.
             let to = if exact { at + width(piece) } else { end };
-            out.ends.extend(if held.len() == 1 { [start, end] } else { [at, to] });
+            out.ends
+                .extend(if held.len() == 1 { [start, end] } else { [at, to] });
             at = if exact { to } else { start };
         }
     }
