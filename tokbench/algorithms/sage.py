@@ -60,8 +60,8 @@ class Sage(Algorithm):
         name="sage",
         summary="contextual: prune a large vocabulary by a skip-gram model of its tokens",
         definition=(
-            "Start from a large vocabulary that holds all 256 bytes and cut a sample of lines into the longest tokens "
-            "that fit, from left to right. Skip-gram vectors E (negative sampling, E for target and context alike) are "
+            "Start from a large vocabulary that holds all 256 bytes and cut a sample of lines into the longest "
+            "tokens that fit, from left to right. Skip-gram vectors E (negative sampling, E for target and context alike) are "
             "learned from the tokens. The loss of a token is, over all its occurrences, the negative log likelihood "
             "-log sigmoid(E_a . E_b) of the token pairs at most two apart when that occurrence is cut without the "
             "token (its longest proper prefix that is a token, then greedily until a boundary of the first cut), with "
@@ -90,8 +90,8 @@ class Sage(Algorithm):
             "max_lines": "size of the sample, in lines; every document is cut behind its line feeds",
         },
         pitfalls=(
-            "Text is not cut into pretokens unless a pre-tokenizer is given. Vectors are learned on one thread, so that "
-            "they are the same for any number of threads; losses are computed on all."
+            "Text is not cut into pretokens unless a pre-tokenizer is given. Vectors are learned on one thread, so "
+            "that they are the same for any number of threads; losses are computed on all."
         ),
     )
 

@@ -103,8 +103,8 @@ def ordinary_size(request: Request) -> int:
         raise ParameterError(message)
     if room < 256:
         message = (
-            f"vocab_size: must be at least {256 + len(request.special_tokens)}, the 256 bytes and the special tokens "
-            f"together; got {request.vocab_size}"
+            f"vocab_size: must be at least {256 + len(request.special_tokens)}, the 256 bytes and the special "
+            f"tokens together; got {request.vocab_size}"
         )
         raise ParameterError(message)
     return room
@@ -118,7 +118,8 @@ def check_filled(n_tokens: int, request: Request, advice: str) -> None:
     """
     possible = n_tokens + len(request.special_tokens)
     if possible < request.vocab_size and not request.allow_smaller:
-        message = f"vocabulary size {request.vocab_size} asked for, {possible} possible: {advice}, or pass allow_smaller"
+        asked = f"vocabulary size {request.vocab_size} asked for, {possible} possible"
+        message = f"{asked}: {advice}, or pass allow_smaller"
         raise ExhaustedError(message)
 
 

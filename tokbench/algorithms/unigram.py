@@ -43,7 +43,8 @@ class Unigram(Algorithm):
         },
         pitfalls=(
             "Ctrl-C waits for the package. Tokens have at most 16 bytes unless max_token_length says otherwise. For "
-            "characters, whitespace marks and normalization as SentencePiece has them, use sentencepiece(model_type=unigram)."
+            "characters, whitespace marks and normalization as SentencePiece has them, use "
+            "sentencepiece(model_type=unigram)."
         ),
     )
 
@@ -52,7 +53,8 @@ class Unigram(Algorithm):
             message = f"shrinking_factor: must be between 0 and 1, got {self.shrinking_factor}"
             raise ParameterError(message)
         if self.sub_iterations < 1 or self.seed_size < 1:
-            message = f"sub_iterations and seed_size: must be at least 1, got {self.sub_iterations} and {self.seed_size}"
+            given = f"{self.sub_iterations} and {self.seed_size}"
+            message = f"sub_iterations and seed_size: must be at least 1, got {given}"
             raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:

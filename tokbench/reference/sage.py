@@ -125,7 +125,7 @@ def skipgram(
     n_words = sum(counts)
     inner = np.zeros((n_tokens, dimensions), dtype=np.float32)
     for token in range(n_tokens):
-        own = Random(mix((seed ^ mix(token + 1))))
+        own = Random(mix(seed ^ mix(token + 1)))
         inner[token] = [(own.unit() - 0.5) / dimensions for _ in range(dimensions)]
     if n_words == 0:
         return inner

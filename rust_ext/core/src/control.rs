@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::{Error, Result};
 
 /// The phases that a loop can report, in the order of [`Control::phase`]'s index.
-pub const PHASES: [&str; 12] = [
+pub const PHASES: [&str; 11] = [
     "starting",
     "reading",
     "counting",
@@ -16,7 +16,6 @@ pub const PHASES: [&str; 12] = [
     "encoding",
     "writing",
     "verifying",
-    "pruning",
     "learning",
 ];
 
