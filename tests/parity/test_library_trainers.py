@@ -13,10 +13,10 @@ import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from tokbench.corpus import Corpus
-from tokbench.counts import count
+from tokbench.counts import PretokenCounts, count
 from tokbench.errors import CorpusError, NotRepresentableError
 from tokbench.formats.byte_map import printable
-from tokbench.interop.sentencepiece_train import unigram_pieces
+from tokbench.interop.sentencepiece_train import count_divisor, unigram_pieces
 from tokbench.tokenizer import Tokenizer
 from tokbench.training import train
 
@@ -38,6 +38,7 @@ WORDS = [
     "b22",
     "...",
 ]
+WORDS += ["".join(RANDOM.choice(list("abdeiklmnorstu"), size=6)) for _ in range(60)]
 LINES = [" ".join(RANDOM.choice(WORDS, size=9)) for _ in range(300)]
 CORPUS = Corpus.from_texts({"eng": LINES})
 
@@ -130,6 +131,16 @@ def test_sentencepiece_leaves_no_line_out() -> None:
     assert any(b"q" in token for token in tokenizer.vocab.tokens.values())
 
 
+def test_unigram_divides_large_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package takes time and memory in proportion to counts; the order of frequencies stays."""
+    counts = count(CORPUS, "gpt2")
+    assert count_divisor(counts) == 1
+    monkeypatch.setattr("tokbench.interop.sentencepiece_train.MOST_BYTES", 1000)
+    divisor = count_divisor(counts)
+    assert divisor == -(-sum(map(len, LINES)) // 1000)
+    assert len(unigram_pieces(counts, size=300, max_length=8, exactly=True)) == 300
+
+
 def test_text_that_is_not_utf_8_is_named() -> None:
     for spelling in ("sentencepiece", "wordpiece(prefix=##)"):
         with pytest.raises(CorpusError, match="byte 1 is not valid UTF-8"):
@@ -144,5 +155,9 @@ def test_unigram_pieces_cover_all_bytes_and_count_frequencies() -> None:
     assert {bytes([byte]) for byte in range(256)} <= set(tokens)
     assert max(map(len, tokens)) <= 8
     assert pieces == unigram_pieces(counts, size=300, max_length=8, exactly=True)
-    total = sum(np.exp(score) for token, score in pieces)
-    assert 0.98 < total < 1.02
+    words = dict(zip(counts.to_frame()["pretoken"], counts.to_frame()["count"], strict=True))
+    rare = min(words, key=lambda word: (len(word) != 7, words[word]))
+    more = PretokenCounts.from_mapping({"eng": words | {rare: 10**6}}, pretokenizer="gpt2")
+    best = unigram_pieces(more, size=300, max_length=8, exactly=True)[0][0]
+    assert len(best) > 3
+    assert best in rare

@@ -122,7 +122,7 @@ def model(units: Sequence[bytes], special: Sequence[str]) -> BpeModel:
     """
     tokens = [*BYTES, *(unit for unit in units if len(unit) > 1)]
     ranks = {unit: float(rank) for rank, unit in enumerate(units)}
-    scores = [*[-1.0] * len(special), *(ranks.get(token, -1.0) for token in tokens)]
+    scores = [*[0.0] * len(special), *(ranks.get(token, -1.0) for token in tokens)]
     return BpeModel(vocabulary(tokens, special), EMPTY_MERGES, "none", method="lib", scores=tuple(scores))
 
 

@@ -60,14 +60,14 @@ class Sage(Algorithm):
         name="sage",
         summary="contextual: prune a large vocabulary by a skip-gram model of its tokens",
         definition=(
-            "Start from a large vocabulary that holds all 256 bytes and cut a sample of lines into the longest "
-            "tokens that fit, from left to right. Skip-gram vectors E (negative sampling, E for target and context alike) are "
-            "learned from the tokens. The loss of a token is, over all its occurrences, the negative log likelihood "
-            "-log sigmoid(E_a . E_b) of the token pairs at most two apart when that occurrence is cut without the "
-            "token (its longest proper prefix that is a token, then greedily until a boundary of the first cut), with "
-            "two tokens of context at each side, less that of the first cut. In every round tokens that do not occur "
-            "go first, then those with the smallest loss (of equals the later in the initial vocabulary), until the "
-            "size of the schedule is reached. Encoding takes the longest token that fits."
+            "Start from a large vocabulary that holds all 256 bytes and cut a sample of lines into the longest tokens "
+            "that fit, from left to right. Skip-gram vectors E (negative sampling, E for target and context alike) "
+            "are learned from the tokens. The loss of a token is, over all its occurrences, the negative log "
+            "likelihood -log sigmoid(E_a . E_b) of the token pairs at most two apart when that occurrence is cut "
+            "without the token (its longest proper prefix that is a token, then greedily until a boundary of the "
+            "first cut), with two tokens of context at each side, less that of the first cut. In every round tokens "
+            "that do not occur go first, then those with the smallest loss (of equals the later in the initial "
+            "vocabulary), until the size of the schedule is reached. Encoding takes the longest token that fits."
         ),
         source="Yehezkel, Pinter (2023), arXiv 2210.07095; settings as in SaGe 2.0 (PyPI sage-tokenizer)",
         export="Hugging Face tokenizer.json as WordPiece without prefix, exactly",

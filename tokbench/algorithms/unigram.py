@@ -42,9 +42,10 @@ class Unigram(Algorithm):
             "seed_size": "size of the first vocabulary",
         },
         pitfalls=(
-            "Ctrl-C waits for the package. Tokens have at most 16 bytes unless max_token_length says otherwise. For "
-            "characters, whitespace marks and normalization as SentencePiece has them, use "
-            "sentencepiece(model_type=unigram)."
+            "Counts of more than 10^8 bytes of text are divided and rounded up (count_divisor in the settings), "
+            "because the package takes memory for each occurrence. Ctrl-C waits for the package. Tokens have at most "
+            "16 bytes unless max_token_length says otherwise. For characters, whitespace marks and normalization as "
+            "SentencePiece has them, use sentencepiece(model_type=unigram)."
         ),
     )
 
@@ -59,7 +60,7 @@ class Unigram(Algorithm):
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `max_token_length`, `min_pretoken_count`, `weights` and `alpha` are known."""
-        from tokbench.interop.sentencepiece_train import unigram_pieces
+        from tokbench.interop.sentencepiece_train import count_divisor, unigram_pieces
 
         known = request.settings(self, "max_token_length", "min_pretoken_count", "weights", "alpha")
         size, max_length = ordinary_size(request), known.get("max_token_length", 16)
@@ -88,6 +89,7 @@ class Unigram(Algorithm):
             "pretokenizer": counts.pretokenizer,
             "special_tokens": list(request.special_tokens),
             "max_token_length": max_length,
+            "count_divisor": count_divisor(counts),
             "weights": None if counts.weights is None else counts.weights.as_dict(),
             "weight_scale": 1 if counts.weights is None else counts.weights.scale,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import tempfile
 from pathlib import Path
@@ -25,6 +26,10 @@ THREADS = 8
 
 NO_LIMIT = 2**30
 """Longer sentences would be left out without a word; this is the most that the package takes."""
+
+
+MOST_BYTES = 10**8
+"""Text that a Unigram model is trained on at the most, counted with its frequencies."""
 
 
 def _train(**options: Any) -> bytes:
@@ -50,6 +55,14 @@ def _train(**options: Any) -> bytes:
     return written.getvalue()
 
 
+def count_divisor(counts: PretokenCounts) -> int:
+    """Return by what counts are divided: the package's time and memory grow with the frequencies that it is given."""
+    lengths = np.diff(counts.native.arrays()[1]).astype(np.float64)
+    _, _, starts, _, cells = counts.native.arrays()
+    n_bytes = float((np.add.reduceat(cells.astype(np.float64), starts[:-1].astype(np.int64)) * lengths).sum())
+    return max(1, math.ceil(n_bytes / MOST_BYTES))
+
+
 def unigram_pieces(
     counts: PretokenCounts,
     *,
@@ -62,8 +75,8 @@ def unigram_pieces(
 ) -> list[tuple[bytes, float]]:
     """Return the pieces of a Unigram model over bytes with their log probabilities, the most probable first.
 
-    Every pretoken is one word, its count its frequency. All 256 bytes are pieces; one that the text does not hold has
-    a log probability 10 below the least.
+    Every pretoken is one word, its count over `count_divisor`, rounded up, its frequency. All 256
+    bytes are pieces; one that the text does not hold has a log probability 10 below the least.
 
     Raises:
         ExhaustedError: when the text does not hold `size` pieces and `exactly` so many are wanted.
@@ -73,7 +86,7 @@ def unigram_pieces(
         message = "source: the counts hold no pretoken"
         raise ParameterError(message)
     arena, ends, starts, _, cells = counts.native.arrays()
-    data = arena.tobytes()
+    data, divisor = arena.tobytes(), count_divisor(counts)
     unseen = np.flatnonzero(np.bincount(arena, minlength=256) == 0).tolist()
     letters = [printable(bytes([byte])) for byte in range(256)]
     with tempfile.TemporaryDirectory(prefix="tokbench-") as folder:
@@ -81,7 +94,7 @@ def unigram_pieces(
         with words.open("w", encoding="utf-8", newline="\n") as file:
             for row in range(len(counts)):
                 pretoken = data[int(ends[row]) : int(ends[row + 1])]
-                total = int(cells[int(starts[row]) : int(starts[row + 1])].sum())
+                total = -(-int(cells[int(starts[row]) : int(starts[row + 1])].sum()) // divisor)
                 file.write("".join([letters[byte] for byte in pretoken]) + f"\t{total}\n")
         model = _train(
             input=str(words),
@@ -128,11 +141,15 @@ def train_sentencepiece(corpus: Corpus, **options: Any) -> SentencePieceTokenize
     """
     failure: list[Exception] = []
 
+    def lines() -> Iterator[str]:
+        for document in corpus:
+            yield from document.text.split("\n")
+
     def sentences() -> Iterator[str]:
         # An exception would be lost inside of the package.
         try:
-            for document in corpus:
-                yield from document.text.split("\n")
+            # Unigram adds up in the order of the lines; the package itself holds all of them in memory, too.
+            yield from sorted(lines()) if options.get("model_type") == "unigram" else lines()
         except Exception as error:  # noqa: BLE001 - raised below
             failure.append(error)
 
