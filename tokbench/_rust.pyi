@@ -13,15 +13,21 @@ __all__ = [
     "Counter",
     "DocumentReader",
     "Engine",
+    "LineSample",
+    "Lines",
     "PretokenCounts",
     "Pretokenizer",
     "RunCounter",
+    "SageCutter",
     "__version__",
     "admission_rules",
     "admitted",
     "code_length",
     "cpu_features",
     "json_texts",
+    "frequent_ngrams",
+    "learn_lexicon",
+    "train_pathpiece",
     "prune_tokens",
     "varint",
     "word_spans",
@@ -418,3 +424,97 @@ class CountStream:
     def next_table(
         self, n_rows: int, progress: Callable[[str, int, int], object] | None = None
     ) -> PretokenCounts | None: ...
+
+def train_pathpiece(
+    counts: PretokenCounts,
+    arena: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    sizes: list[int],
+    *,
+    threads: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]: ...
+def frequent_ngrams(
+    counts: PretokenCounts,
+    max_length: int,
+    size: int,
+    *,
+    threads: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[tuple[bytes, int]]: ...
+def learn_lexicon(
+    lines: Lines,
+    *,
+    epochs: int,
+    article: int,
+    life: int,
+    max_length: int,
+    memory_in: float,
+    memory_out: float,
+    update_rate: float,
+    max_gap: int,
+    seed: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[bytes]: ...
+
+@final
+class LineSample:
+    """Keeps the lines with the smallest keys."""
+
+    def __new__(cls, seed: int, limit: int) -> LineSample: ...
+    def add_documents(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None: ...
+    def finish(self) -> Lines: ...
+
+@final
+class Lines:
+    """Lines in the order of their keys."""
+
+    def __len__(self) -> int: ...
+    @property
+    def n_bytes(self) -> int: ...
+    @property
+    def n_seen(self) -> int: ...
+    def line(self, number: int) -> bytes: ...
+
+@final
+class SageCutter:
+    """The tokens of one moment, and how they cut text."""
+
+    def __new__(
+        cls,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        alive: NDArray[np.bool_],
+        pretokenizer: str,
+    ) -> SageCutter: ...
+    def encode(
+        self, lines: Lines, *, threads: int, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]: ...
+    def vectors(
+        self,
+        lines: Lines,
+        *,
+        dimensions: int,
+        negative: int,
+        rate: float,
+        window: int,
+        min_count: int,
+        sample: float,
+        epochs: int,
+        seed: int,
+        threads: int,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> NDArray[np.float32]: ...
+    def losses(
+        self,
+        lines: Lines,
+        vectors: NDArray[np.float32],
+        *,
+        threads: int,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint64]]: ...

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import NotRepresentableError, ParameterError
+from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ def write_run(
     Args:
         out: the directory to make.
         tokenizer: a trained tokenizer; its training log is saved as ``training.parquet``.
-        formats: names out of :data:`FORMATS`; ``tokbench`` is always written.
+        formats: names out of :data:`FORMATS`; ``tokbench`` (or the library's own format) is always written.
         arguments: what the run was asked to do; goes into ``run.json``.
         overwrite: replace an existing directory.
         checkpoint: the work directory of the run, which is removed once ``out`` is there.
@@ -96,7 +97,9 @@ def write_run(
     refused: dict[str, str] = {}
     training = getattr(tokenizer, "training", None)
     with new_directory(out, overwrite=overwrite, within=_within(checkpoint)) as folder:
-        tokenizer.save(folder / "tokenizer.tokbench.json")
+        # A tokenizer that a library encodes has a file format of its own.
+        native = isinstance(tokenizer, BpeTokenizer)
+        tokenizer.save(folder / "tokenizer.tokbench.json" if native else folder)
         for name in formats:
             try:
                 if name == "huggingface":

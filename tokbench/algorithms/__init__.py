@@ -9,10 +9,16 @@ from tokbench.algorithms import (
     boundless_one_pass,
     bpe,
     compression,
+    lib,
+    pathpiece,
     picky,
+    sage,
     scaffold,
+    sentencepiece_bpe,
     supertokens,
     superword,
+    unigram,
+    wordpiece,
 )
 
 __all__ = [
@@ -20,8 +26,14 @@ __all__ = [
     "boundless_one_pass",
     "bpe",
     "compression",
+    "lib",
+    "pathpiece",
     "picky",
+    "sage",
     "scaffold",
+    "sentencepiece_bpe",
     "supertokens",
     "superword",
+    "unigram",
+    "wordpiece",
 ]

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 mod in_order;
 pub mod pretokenize;
+pub mod vocabulary;
 pub mod prune;
 pub mod words;
 

@@ -13,6 +13,11 @@ mod engine;
 mod engine_inputs;
 mod pretokenizer;
 mod runs;
+mod lexicon;
+mod lines;
+mod pathpiece;
+mod pretokenizer;
+mod sage;
 mod words;
 
 #[pymodule]
@@ -33,6 +38,12 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(codes::zstd_size, module)?)?;
     module.add_function(wrap_pyfunction!(codes::prune_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::train_pathpiece, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::frequent_ngrams, module)?)?;
+    module.add_function(wrap_pyfunction!(lexicon::learn_lexicon, module)?)?;
+    module.add_class::<lines::LineSample>()?;
+    module.add_class::<lines::Lines>()?;
+    module.add_class::<sage::SageCutter>()?;
     module.add_class::<counter::CountStream>()?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
