@@ -64,8 +64,9 @@ class DocumentReader:
         compression: str,
         boundary: str,
         batch_size: int,
+        weight: str | None = None,
     ) -> DocumentReader: ...
-    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None] | None: ...
 
 @final
 class BpeEncoder:

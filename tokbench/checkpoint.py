@@ -155,6 +155,7 @@ class Checkpoint:
                 "groups": counting.groups,
                 "document": document,
                 "strict_utf8": counting.strict_utf8,
+                "document_weight": counting.document_weight,
             },
         )
         sources = sources_of(corpus)
@@ -193,7 +194,7 @@ class Checkpoint:
     ) -> None:
         # What the sources are before they are read: one that changes meanwhile is noticed on resuming.
         facts = [_identity(source) for _, source in sources[first:end]]
-        counter = counting.count(sources[first:end], document, progress)
+        counted = counting.count(sources[first:end], document, progress)
         if [_identity(source) for _, source in sources[first:end]] != facts:
             raise CorpusError(f"a file among {_names(sources[first:end])} changed while it was counted")
         for start, _, path in _ranges(self.directory, "identity", "json"):
@@ -201,7 +202,7 @@ class Checkpoint:
                 # Of a portion that was not finished, and may have been cut otherwise.
                 path.unlink()
         _write(self.directory / f"identity-{first:09}-{end:09}.json", _json(facts))
-        table = PretokenCounts(counter.finish(progress), counter.pretokenizer)
+        table = PretokenCounts(counted.table(progress), counted.pretokenizer, document_scale=counted.scale)
         table.save(self.directory / f"counts-{first:09}-{end:09}.parquet")
 
     def _portions(self) -> list[tuple[int, int, Path]]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tokbench.bpe import BpeModel
+    from tokbench.corpus import Item
     from tokbench.objectives.protocol import Objective
     from tokbench.weights import Number
 
@@ -136,7 +137,7 @@ def extend(
         allow_smaller=True,
         min_pretoken_count=min_pretoken_count,
         weights=None if counts.weights is None else counts.weights.as_dict(),
-        weight_scale=1 if counts.weights is None else counts.weights.scale,
+        weight_scale=counts.scale,
         start=base.fingerprint,
     )
     outcome = run(counts.native, settings, objective=objective, begin=begin, progress=progress)
@@ -220,9 +221,11 @@ def _counted(
     return source
 
 
-def _prepared(model: BpeModel, corpus: Corpus, language: str) -> Iterator[bytes]:
+def _prepared(model: BpeModel, corpus: Corpus, language: str) -> Iterator[Item]:
     encoder = model.encoder()
-    return (encoder.prepared(document.data) for document in corpus.documents(language))
+    for document in corpus.documents(language):
+        data = encoder.prepared(document.data)
+        yield data if document.weight == 1 else (data, document.weight)
 
 
 def _unreached(model: BpeModel) -> Segments | None:
@@ -250,14 +253,18 @@ def _whole(model: BpeModel, held: PretokenCounts | None) -> list[bytes]:
     return held.to_frame()["pretoken"].unique(maintain_order=True).to_list()
 
 
-def _total(counts: PretokenCounts, segments: Segments) -> dict[str, int]:
-    """Tokens of each group."""
+def _total(counts: PretokenCounts, segments: Segments) -> dict[str, int | float]:
+    """Tokens of each group; each as often as its document where documents are weighted."""
     _, _, row_starts, group_ids, cells = counts.native.arrays()
     lengths = np.diff(segments[1]).astype(np.uint64)
     rows = np.repeat(np.arange(len(counts)), np.diff(row_starts).astype(np.int64))
     totals = np.zeros(len(counts.groups), dtype=np.uint64)
     np.add.at(totals, group_ids, cells * lengths[rows])
-    return dict(zip(counts.groups, totals.tolist(), strict=True))
+    scale = counts.document_scale
+    return {
+        group: total if scale == 1 else total / scale
+        for group, total in zip(counts.groups, totals.tolist(), strict=True)
+    }
 
 
 @dataclass(frozen=True)

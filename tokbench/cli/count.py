@@ -18,6 +18,8 @@ tokbench count --corpus eng='en/*.txt.zst' --corpus tur=tr.jsonl.gz:text --preto
 
 tokbench count --corpus 'web/*.jsonl.zst' --memory 2GB --temporary /scratch --out counts.parquet
 
+tokbench count -c web.jsonl.zst:text --document-weight quality --out counts.parquet
+
 tokbench train --counts counts.parquet --vocab-size 32000 --out my-tokenizer
 """
 
@@ -35,6 +37,7 @@ def count(
     ] = "cl100k",
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool,
         typer.Option(
@@ -61,6 +64,7 @@ def count(
             memory=memory,
             temporary=temporary,
             progress=progress,
+            document_weight=document_weight,
         )
     facts = {
         "out": str(out),
@@ -70,6 +74,7 @@ def count(
         "pretokens": counts.total_count,
         "bytes": counts.total_bytes,
         "runs": counts.n_runs,
+        "document_scale": counts.document_scale,
     }
     if as_json:
         print_json(facts)
@@ -78,3 +83,5 @@ def count(
             f"{counts.total_bytes:,} bytes, {counts.total_count:,} pretokens, {counts.n_pretokens:,} unique, "
             f"{len(counts.groups)} groups → {out}"
         )
+        if counts.document_scale != 1:
+            note(f"bytes and pretokens are in units of 1/{counts.document_scale}, as weights are")

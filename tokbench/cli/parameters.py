@@ -30,6 +30,14 @@ Document = Annotated[
         help="What a document is in plain text: file, line, or separator:TEXT. JSONL and Parquet: always a record.",
     ),
 ]
+DocumentWeight = Annotated[
+    str | None,
+    typer.Option(
+        "--document-weight",
+        metavar="FIELD",
+        help="JSON field or Parquet column that says how often a record counts: at least 0, at most four decimals.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Threads to use; all cores by default. Never changes a result."),

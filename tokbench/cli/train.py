@@ -24,6 +24,8 @@ tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --forma
 
 tokbench train -c 'tur=tr/*.txt' -c 'eng=en/*.txt' --alpha 0.3 -V 8k,16k,32k,64k -o sizes
 
+tokbench train -c web.jsonl.zst:text --document-weight quality -V 32k -o by-quality
+
 tokbench train -c 'eng=new/*.txt' --start mine -V 48k -o mine-48k
 
 tokbench train -c 'eng=en/*.jsonl.zst' -V 64k -o mine --memory 4GB --checkpoint-every 1000
@@ -133,6 +135,7 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
     ] = False,
@@ -184,6 +187,8 @@ def train(
     base = None if start is None else Tokenizer.load(start)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
+    if counts is not None and document_weight is not None:
+        raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
     if checkpoint is None and checkpoint_every is not None:
         checkpoint = resuming.begin(context, out, checkpoint_every)
     with resuming.kept(checkpoint, out), progress_bar() as progress:
@@ -206,6 +211,7 @@ def train(
                 temporary=temporary,
                 checkpoint=checkpoint,
                 progress=progress,
+                document_weight=document_weight,
             )
         made = sweep(
             table,
@@ -234,6 +240,7 @@ def train(
         "counts": str(counts) if counts else None,
         "languages": parameters.split_names(languages),
         "document": document,
+        "document_weight": document_weight,
         "strict_utf8": strict_utf8,
         "groups": list(table.groups),
         "bytes": table.total_bytes,

@@ -37,6 +37,13 @@ pub fn source(
     })
 }
 
+/// Bytes, offsets and weights.
+type Batch<'py> = (
+    Bound<'py, PyArray1<u8>>,
+    Bound<'py, PyArray1<i64>>,
+    Option<Bound<'py, PyArray1<u64>>>,
+);
+
 /// Reads one plain or JSONL file, packed or not, in batches of whole documents.
 #[pyclass(frozen, module = "tokbench._rust")]
 pub struct DocumentReader {
@@ -48,7 +55,11 @@ pub struct DocumentReader {
 impl DocumentReader {
     /// Opens the file.
     #[new]
-    #[pyo3(signature = (path, file_format, field, compression, boundary, batch_size))]
+    #[pyo3(signature = (path, file_format, field, compression, boundary, batch_size, weight=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "Python calls it with one object per setting"
+    )]
     fn new(
         py: Python<'_>,
         path: PathBuf,
@@ -57,21 +68,19 @@ impl DocumentReader {
         compression: &str,
         boundary: &str,
         batch_size: usize,
+        weight: Option<String>,
     ) -> PyResult<Self> {
         let reader = source(path, file_format, field, compression, boundary, 0)
-            .and_then(|source| Reader::open(source, batch_size))
+            .and_then(|source| Reader::open(source, weight, batch_size))
             .map_err(|error| raise(py, &error))?;
         Ok(Self {
             reader: Mutex::new(Some(reader)),
         })
     }
 
-    /// The next documents back to back and their offsets, or `None` after the last.
-    #[expect(clippy::type_complexity, reason = "a pair of arrays")]
-    fn next_batch<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Option<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<i64>>)>> {
+    /// The next documents back to back, their offsets and (with a field of weights) their weights in
+    /// ten-thousandths, or `None` after the last.
+    fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Option<Batch<'py>>> {
         let mut held = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut reader) = held.take() else {
             return Err(misuse(
@@ -83,6 +92,12 @@ impl DocumentReader {
             Ok((reader, batch))
         })?;
         *held = Some(reader);
-        Ok(batch.map(|batch| (batch.data.into_pyarray(py), batch.offsets.into_pyarray(py))))
+        Ok(batch.map(|batch| {
+            (
+                batch.data.into_pyarray(py),
+                batch.offsets.into_pyarray(py),
+                batch.weights.map(|weights| weights.into_pyarray(py)),
+            )
+        }))
     }
 }

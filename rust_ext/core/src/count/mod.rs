@@ -17,6 +17,7 @@ pub mod source;
 mod spill;
 mod stream;
 mod table;
+mod weight;
 mod worker;
 
 pub use add::add;
@@ -24,6 +25,7 @@ pub use batches::{DocumentBatch, DocumentReader};
 pub use counter::{BLOCK, Counter, Memory, Options};
 pub use source::{Boundary, Compression, Format, Source};
 pub use stream::CountStream;
+pub use weight::Weight;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
