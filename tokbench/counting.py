@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tokbench import _rust
 from tokbench.corpus import Texts
 from tokbench.errors import ParameterError
 from tokbench.memory import budget
+from tokbench.reading import pack
 from tokbench.weighing import HELD_BYTES, Columns
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ BLOCK_BYTES = 1 << 19
 
 @dataclass(frozen=True)
 class Counting:
-    """The settings of a count; only ``groups`` to ``strict_utf8`` and ``document_weight`` can decide its result.
+    """The settings of a count; ``threads`` to ``temporary`` never decide its result.
+
+    ``document_weight`` names the field of weights; ``prepare`` changes every document before it is cut.
 
     Raises:
         ParameterError: if ``threads`` or ``block_size`` is below 1, or the memory budget cannot be used.
@@ -42,6 +45,7 @@ class Counting:
     memory: int | str | None = None
     temporary: str | os.PathLike[str] | None = None
     document_weight: str | None = None
+    prepare: Callable[[bytes], bytes] | None = None
 
     def counter(
         self, groups: Sequence[str] | None = None, *, strict_utf8: bool | None = None
@@ -80,7 +84,7 @@ class Counting:
                 (
                     (group, source.path, batch)
                     for group, source in sources
-                    for batch in source.batches(document, self.document_weight)
+                    for batch in self._batches(source, document)
                 ),
                 progress,
             )
@@ -88,18 +92,29 @@ class Counting:
         native = [
             (group, source.path, source.format, source.field, source.compression, document)
             for group, source in sources
-            if not isinstance(source, Texts) and source.is_native
+            if self.is_direct(source)
         ]
         if native:
             counter.add_files(native, progress)
         for group, source in sources:
-            if isinstance(source, Texts) or not source.is_native:
+            if not self.is_direct(source):
                 done = 0
-                for batch in source.batches(document):
+                for batch in self._batches(source, document):
                     name = f"{source.path}: documents from {done + 1}"
                     counter.add_documents(group, name, batch.data, batch.offsets.view(np.uint64), progress)
                     done += len(batch)
         return Counted(counter)
+
+    def is_direct(self, source: Source | Texts) -> TypeGuard[Source]:
+        """Whether the counter reads a source by itself."""
+        return not isinstance(source, Texts) and source.is_native and self.prepare is None
+
+    def _batches(self, source: Source | Texts, document: str) -> Iterator[Batch]:
+        for batch in source.batches(document, self.document_weight):
+            if self.prepare is None:
+                yield batch
+            else:
+                yield pack([self.prepare(data) for data in batch], batch.weights)
 
     def weigh(self, batches: Iterable[tuple[int, str, Batch]], progress: Progress | None) -> Counted:
         """Count batches with weights, each given with the number of its group and what it is read from.

@@ -143,7 +143,7 @@ class PretokenCounts:
         write_parts(Path(path), parts_of(self.native), self._metadata())
 
     def _metadata(self) -> dict[str, str]:
-        metadata = _metadata(self.groups, self.pretokenizer, self.corpus_fingerprint, self.document_scale)
+        metadata = file_metadata(self.groups, self.pretokenizer, self.corpus_fingerprint, self.document_scale)
         if self.weights is not None:
             metadata["tokbench_weights"] = json.dumps([self.weights.parts, self.weights.scale])
         return metadata
@@ -223,7 +223,7 @@ class PretokenCounts:
             made = Weights.temperature(dict(zip(self.groups, self.native.totals()[1], strict=True)), alpha)
         else:
             made = Weights.of(weights or {}, self.groups)
-        native = _multiplied(self.native, [made.parts[group] for group in self.groups], made.scale)
+        native = multiplied(self.native, [made.parts[group] for group in self.groups], made.scale)
         return replace(self, native=native, weights=made)
 
     def _check_unweighted(self, verb: str) -> None:
@@ -252,7 +252,7 @@ class PretokenCounts:
         natives = [
             table.native
             if table.document_scale == scale
-            else _multiplied(table.native, [scale // table.document_scale] * len(table.groups), scale)
+            else multiplied(table.native, [scale // table.document_scale] * len(table.groups), scale)
             for table in tables
         ]
         return cls(_rust.PretokenCounts.merge(groups, natives), specs[0], document_scale=scale)
@@ -273,8 +273,8 @@ def _ends(lengths: Sequence[int]) -> NDArray[np.uint64]:
     return ends
 
 
-def _multiplied(table: _rust.PretokenCounts, factors: Sequence[int], scale: int) -> _rust.PretokenCounts:
-    """Multiply the counts of each group.
+def multiplied(table: _rust.PretokenCounts, factors: Sequence[int], scale: int) -> _rust.PretokenCounts:
+    """Multiply the counts of each group; ``scale`` is for the message.
 
     Raises:
         CorpusError: when a count reaches 2⁶⁴.
@@ -287,9 +287,10 @@ def _multiplied(table: _rust.PretokenCounts, factors: Sequence[int], scale: int)
     return _rust.PretokenCounts(table.groups, arena, offsets, row_starts, group_ids, counts * by_cell)
 
 
-def _metadata(
+def file_metadata(
     groups: Sequence[str], pretokenizer: str, fingerprint: str | None, document_scale: int
 ) -> dict[str, str]:
+    """Return what a file of counts says about itself."""
     metadata = {
         "tokbench_format": FORMAT_VERSION,
         "tokbench_pretokenizer": pretokenizer,
@@ -354,7 +355,7 @@ def count(
     if checkpoint is not None:
         return checkpoint.count(opened, counting, rule, progress)
     counted = counting.count(sources_of(opened), rule, progress)
-    return replace(_table(counted, progress), corpus_fingerprint=_fingerprint(opened, rule))
+    return replace(table_of_counter(counted, progress), corpus_fingerprint=_fingerprint(opened, rule))
 
 
 @dataclass(frozen=True)
@@ -385,12 +386,14 @@ def count_to_file(
     strict_utf8: bool = False,
     memory: int | str | None = None,
     temporary: str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     document_weight: str | None = None,
 ) -> Written:
     """Count as ``count`` and write the table as ``save`` does, byte for byte, without ever holding it whole.
 
-    With ``memory`` the whole process keeps to that budget, besides the interpreter itself.
+    With ``memory`` the whole process keeps to that budget, besides the interpreter itself. ``checkpoint`` keeps the
+    counts of finished sources.
 
     Raises:
         CorpusError, PretokenizeError, ParameterError: as ``count``; CorpusError if the file cannot be written.
@@ -409,6 +412,10 @@ def count_to_file(
     target = Path(path)
     if not target.parent.is_dir():
         raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")
+    if checkpoint is not None:
+        return checkpoint.count_to_file(
+            opened, counting, rule, target, _fingerprint(opened, rule), progress=progress
+        )
     counted = counting.count(sources_of(opened), rule, progress)
     n_runs, stream = counted.parts(PART_ROWS, progress)
     n_pretokens = total_count = total_bytes = 0
@@ -425,7 +432,7 @@ def count_to_file(
             yield part
 
     facts = (opened.languages, counted.pretokenizer, _fingerprint(opened, rule), counted.scale)
-    write_parts(target, parts(), _metadata(*facts))
+    write_parts(target, parts(), file_metadata(*facts))
     return Written(
         target,
         counted.pretokenizer,
@@ -471,12 +478,13 @@ def count_texts(
             # From the first weight on: what came before weighs 1 and is added.
             counted = counting.weigh(chain([(group, language, batch)], batches), progress)
             before = PretokenCounts(counter.finish(progress), counter.pretokenizer)
-            return PretokenCounts.merge(before, _table(counted, progress))
+            return PretokenCounts.merge(before, table_of_counter(counted, progress))
         counter.add_documents(group, language, batch.data, batch.offsets.view(np.uint64), progress)
-    return _table(Counted(counter), progress)
+    return table_of_counter(Counted(counter), progress)
 
 
-def _table(counted: Counted, progress: Progress | None) -> PretokenCounts:
+def table_of_counter(counted: Counted, progress: Progress | None) -> PretokenCounts:
+    """Return the table of a counter that has seen everything."""
     return PretokenCounts(counted.table(progress), counted.pretokenizer, document_scale=counted.scale)
 
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
     "weights", "reading", "corpus", "pretokenize", "memory", "weighing", "counting", "count_files", "counts",
-    "checkpoint", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame",
-    "measurement", "plugin",
+    "count_sum", "checkpoint", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume",
+    "frame", "measurement", "plugin",
 )  # fmt: skip
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 

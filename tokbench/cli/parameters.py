@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,6 +56,23 @@ Temporary = Annotated[
     str | None,
     typer.Option(
         "--temporary", metavar="DIR", help="Folder for what exceeds --memory; the system's by default."
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="OUT",
+        help="Go on with a run that was stopped, with the options it was begun with; same result.",
+    ),
+]
+CheckpointEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="N",
+        min=1,
+        help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]

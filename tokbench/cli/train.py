@@ -142,23 +142,8 @@ def train(
     threads: parameters.Threads = None,
     memory: parameters.Memory = None,
     temporary: parameters.Temporary = None,
-    checkpoint_every: Annotated[
-        int | None,
-        typer.Option(
-            "--checkpoint-every",
-            metavar="N",
-            min=1,
-            help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="OUT",
-            help="Go on with a run that was stopped, with the options it was begun with; same result.",
-        ),
-    ] = None,
+    checkpoint_every: parameters.CheckpointEvery = None,
+    resume: parameters.Resume = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
@@ -190,8 +175,8 @@ def train(
     if counts is not None and document_weight is not None:
         raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
     if checkpoint is None and checkpoint_every is not None:
-        checkpoint = resuming.begin(context, out, checkpoint_every)
-    with resuming.kept(checkpoint, out), progress_bar() as progress:
+        checkpoint = resuming.begin(context, out, every=checkpoint_every)
+    with resuming.kept(context, checkpoint, out), progress_bar() as progress:
         if counts is not None:
             table = PretokenCounts.load(counts)
             if pretokenizer is not None and pretokenizer != table.pretokenizer:
