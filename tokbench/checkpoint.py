@@ -184,7 +184,7 @@ class Checkpoint:
             CorpusError, ParameterError: as `count`; CorpusError if the file cannot be written.
         """
         whole = self._count_whole(corpus, counting, document, fingerprint, progress)
-        spec, scale, *totals = totals_of(whole, counting.groups)
+        spec, scale, n_pretokens, total_count, total_bytes = totals_of(whole, counting.groups)
         partial: Path | None = None
         try:
             opened, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=self.directory)
@@ -199,7 +199,7 @@ class Checkpoint:
             raise CorpusError(
                 f"{target}: cannot write the counts: {error}; make room there or name another file"
             ) from error
-        return Written(target, spec, counting.groups, *totals, 0, scale)
+        return Written(target, spec, counting.groups, n_pretokens, total_count, total_bytes, 0, scale)
 
     def _count_whole(
         self,

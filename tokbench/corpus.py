@@ -77,7 +77,8 @@ class Corpus:
     ``document_weight`` names the field of a record that says how often its documents count.
 
     Raises:
-        CorpusError: if ``parallel`` and the languages do not have equally many documents, naming the counts.
+        CorpusError: if ``parallel`` and the languages do not have equally many documents, naming the counts; for a
+            language whose name is empty or holds a line end or ``=``.
         ParameterError: for a ``document_weight`` where documents are not records of JSONL or Parquet.
     """
 
@@ -93,6 +94,7 @@ class Corpus:
             for _, sources in self.parts:
                 _check_records(sources, self.document_weight)
         seen = [language for language, _ in self.parts]
+        check_names(seen)
         if len(set(seen)) != len(seen):
             raise CorpusError(f"a language is given twice: {', '.join(seen)}")
         unknown = sorted(set(self.metadata) - set(seen))
@@ -302,6 +304,19 @@ class Corpus:
             if is_weighted:
                 whole.update(weights.digest())
         return whole.hexdigest()
+
+
+def check_names(groups: Iterable[str]) -> None:
+    """Refuse names of languages that files of counts and command lines could not tell apart.
+
+    Raises:
+        CorpusError: for a name that is empty or holds a line end or ``=``.
+    """
+    for group in groups:
+        if not group or re.search(r"[\n\r=]", group):
+            raise CorpusError(
+                f"a language (group) is called {group!r}; names must not be empty nor hold a line end or '='"
+            )
 
 
 def _check_records(sources: Iterable[Source | Texts], weight: str) -> None:

@@ -17,6 +17,7 @@ from polars.io.plugins import register_io_source
 
 from tokbench import _rust
 from tokbench.errors import CorpusError
+from tokbench.limits import check_address_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -100,6 +101,7 @@ def write_parts(target: Path, parts: Iterable[_rust.PretokenCounts], metadata: M
         del columns, predicate, n_rows, batch_size  # nothing is selected before a sink
         yield from map(frame_of, parts)
 
+    check_address_space(streamed=True)
     partial: Path | None = None
     try:
         opened, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 
 from tokbench import _rust
-from tokbench.corpus import Texts
+from tokbench.corpus import Texts, check_names
 from tokbench.errors import ParameterError
 from tokbench.memory import budget
 from tokbench.reading import pack
@@ -34,6 +34,7 @@ class Counting:
     ``document_weight`` names the field of weights; ``prepare`` changes every document before it is cut.
 
     Raises:
+        CorpusError: for a group whose name is empty or holds a line end or ``=``.
         ParameterError: if ``threads`` or ``block_size`` is below 1, or the memory budget cannot be used.
     """
 
@@ -46,6 +47,9 @@ class Counting:
     temporary: str | os.PathLike[str] | None = None
     document_weight: str | None = None
     prepare: Callable[[bytes], bytes] | None = None
+
+    def __post_init__(self) -> None:
+        check_names(self.groups)
 
     def counter(
         self, groups: Sequence[str] | None = None, *, strict_utf8: bool | None = None

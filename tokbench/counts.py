@@ -20,10 +20,11 @@ import numpy as np
 import polars as pl
 
 from tokbench import _rust
-from tokbench.corpus import Corpus, Item, Paths, batches_of
+from tokbench.corpus import Corpus, Item, Paths, batches_of, check_names
 from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, parts_of, table_of, write_parts
 from tokbench.counting import BLOCK_BYTES, Counted, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
+from tokbench.limits import check_address_space
 from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class PretokenCounts:
     ``pretokenizer`` is the specification that made the pretokens; ``corpus_fingerprint`` is that of the corpus,
     where it was known when the table was made. Where documents were weighted the counts are in units of one over
     ``document_scale``; of a table whose groups are weighted, one over `scale`.
+
+    Raises:
+        CorpusError: for a group whose name is empty or holds a line end or ``=``.
     """
 
     native: _rust.PretokenCounts
@@ -53,6 +57,9 @@ class PretokenCounts:
     corpus_fingerprint: str | None = None
     weights: Weights | None = None
     document_scale: int = 1
+
+    def __post_init__(self) -> None:
+        check_names(self.native.groups)
 
     @classmethod
     def from_mapping(
@@ -155,6 +162,7 @@ class PretokenCounts:
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
+        check_address_space(streamed=False)
         try:
             metadata = pl.read_parquet_metadata(Path(path))
             frame = pl.read_parquet(Path(path), glob=False)
@@ -409,6 +417,7 @@ def count_to_file(
         temporary=temporary,
         document_weight=opened.document_weight,
     )
+    check_address_space(streamed=True)
     target = Path(path)
     if not target.parent.is_dir():
         raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")

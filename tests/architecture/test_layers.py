@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "weights", "reading", "corpus", "pretokenize", "memory", "weighing", "counting", "count_files", "counts",
+    "weights", "reading", "corpus", "pretokenize", "limits", "memory", "weighing", "counting", "count_files", "counts",
     "count_sum", "checkpoint", "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume",
     "frame", "measurement", "plugin",
 )  # fmt: skip
@@ -21,7 +21,7 @@ LAYER = {
     **dict.fromkeys(ORDER, 1), "frame_files": 1,
     "objectives": 2, "train": 2, "extend": 2, "sweep": 2, "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
-    "run": 4, "cli": 4, "report": 4,
+    "run": 4, "cli": 4, "report": 4, "__main__": 4,
 }  # fmt: skip
 SAME_LAYER = {
     ("train", "objectives"),
@@ -31,6 +31,7 @@ SAME_LAYER = {
     ("evaluate", "plugin"),
     ("cli", "report"),
     ("cli", "run"),
+    ("__main__", "cli"),
 }
 FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
 
