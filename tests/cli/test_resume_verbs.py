@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -101,3 +102,39 @@ def test_a_damaged_file_keeps_the_work_before_it(run: Run, tmp_path: Path) -> No
     assert "no unfinished run" in run("count", "--resume", "other.parquet", status=1).stderr
     assert "give --corpus and --out, or --resume" in run("count", "-c", "b.txt", status=1).stderr
     assert "give BASE, --corpus, --add and --out" in run("extend", "base", status=1).stderr
+
+
+FULL = """
+import resource, sys
+from tokbench.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+main()
+"""
+
+
+@pytest.mark.usefixtures("texts")
+@pytest.mark.parametrize(
+    ("command", "out"), [(COUNT, "counts.parquet"), (["train", *COUNT[1:], "-V", "600"], "run")]
+)
+def test_a_full_disk_keeps_the_work_before_it(command: list[str], out: str, run: Run, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: the same error of the same write."""
+    run(*command, "-o", f"whole-{out}")
+    options = [*command, "-o", out, "--checkpoint-every", "1" if command[0] == "count" else "50"]
+    room = str((tmp_path / f"whole-{out}").stat().st_size * 2 // 3) if command[0] == "count" else "8000"
+    for arguments in (options, [command[0], "--resume", out]):
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", FULL, room, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        assert done.returncode == 1, done.stderr
+        assert "File too large" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert f"tokbench {command[0]} --resume {out}" in done.stderr
+        assert not (tmp_path / out).exists()
+    run(command[0], "--resume", out)
+    assert files(tmp_path / out) == files(tmp_path / f"whole-{out}")
