@@ -21,7 +21,7 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Corpus, Item, Paths, batches_of, check_names
-from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, parts_of, table_of, write_parts
+from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, local_path, parts_of, table_of, write_parts
 from tokbench.counting import BLOCK_BYTES, Counted, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.limits import check_address_space
@@ -29,6 +29,7 @@ from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -142,12 +143,19 @@ class PretokenCounts:
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write Parquet; the file appears under its name only when it is complete.
+        """Write Parquet to a path or URI; the file appears under its name only when it is complete.
 
         Raises:
             CorpusError: if it cannot be written.
         """
-        write_parts(Path(path), parts_of(self.native), self._metadata())
+        if (local := local_path(path)) is not None:
+            write_parts(local, parts_of(self.native), self._metadata())
+            return
+        try:
+            # Object storage shows a file only when it is complete.
+            self.to_frame().write_parquet(str(path), metadata=self._metadata())
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise CorpusError(f"{path}: cannot write the counts: {error}") from error
 
     def _metadata(self) -> dict[str, str]:
         metadata = file_metadata(self.groups, self.pretokenizer, self.corpus_fingerprint, self.document_scale)
@@ -157,15 +165,21 @@ class PretokenCounts:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, from a path or URI; a directory as ``tokbench.distributed.load_parts`` does.
 
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
         check_address_space(streamed=False)
+        local = local_path(path)
+        name = str(local or path)
+        if local.is_dir() if local is not None else not name.endswith(".parquet"):
+            from tokbench.distributed import load_parts
+
+            return load_parts(name)
         try:
-            metadata = pl.read_parquet_metadata(Path(path))
-            frame = pl.read_parquet(Path(path), glob=False)
+            metadata = pl.read_parquet_metadata(name)
+            frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise CorpusError(f"{path}: cannot read the counts: {error}") from error
         version = metadata.get("tokbench_format")
@@ -322,6 +336,8 @@ def count(
     progress: Progress | None = None,
     block_size: int = BLOCK_BYTES,
     document_weight: str | None = None,
+    engine: str | None = None,
+    engine_options: Mapping[str, str] | None = None,
 ) -> PretokenCounts:
     """Count the pretokens of a corpus, of files by language, or of files without a language (group ``all``).
 
@@ -337,6 +353,9 @@ def count(
     ``document_weight`` names the field of a record that says how often it counts (see ``Corpus.from_files``), in
     place of the corpus's own; the counts are then exact integers in units of one over ``document_scale``.
 
+    With an ``engine`` its workers count the files, to the same table (``tokbench.distributed.count_on``); threads,
+    memory and progress are then the engine's own matter.
+
     Raises:
         CorpusError: if a file cannot be read or decompressed, a record or column is wrong, the disk is full, or
             (``strict_utf8``) text is not UTF-8, naming file and line or byte; if a weight is missing, not a number,
@@ -349,6 +368,17 @@ def count(
     5
     """
     opened = _opened(corpus, document, document_weight)
+    if engine is not None:
+        from tokbench.distributed import count_on
+
+        given = {"threads": threads, "memory": memory, "temporary": temporary, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(f"{', '.join(wrong)}: only for counting here; configure the engine instead")
+        return count_on(
+            engine, opened, pretokenizer, document=document, strict_utf8=strict_utf8, options=engine_options
+        )
+    if engine_options:
+        raise ParameterError(f"engine_options without an engine: {', '.join(engine_options)}")
     rule = document if document is not None else opened.document
     counting = Counting(
         opened.languages,
@@ -374,7 +404,7 @@ class Written:
     weighted documents are in units of one over ``document_scale``.
     """
 
-    path: Path
+    path: Path | str
     pretokenizer: str
     groups: tuple[str, ...]
     n_pretokens: int
@@ -400,8 +430,8 @@ def count_to_file(
 ) -> Written:
     """Count as ``count`` and write the table as ``save`` does, byte for byte, without ever holding it whole.
 
-    With ``memory`` the whole process keeps to that budget, besides the interpreter itself. ``checkpoint`` keeps the
-    counts of finished sources.
+    With ``memory`` the whole process keeps to that budget, besides the interpreter itself. Behind a URI the table
+    is written at once, so it is held, and there is no budget. ``checkpoint`` keeps the counts of finished sources.
 
     Raises:
         CorpusError, PretokenizeError, ParameterError: as ``count``; CorpusError if the file cannot be written.
@@ -418,7 +448,18 @@ def count_to_file(
         document_weight=opened.document_weight,
     )
     check_address_space(streamed=True)
-    target = Path(path)
+    target = local_path(path)
+    if target is None:
+        given = {"memory": memory, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(
+                f"{path}: with {' and '.join(wrong)} the table is written part by part, to a local file; copy that one"
+            )
+        counted = counting.count(sources_of(opened), rule, progress)
+        table = replace(table_of_counter(counted, progress), corpus_fingerprint=_fingerprint(opened, rule))
+        table.save(path)
+        totals = (len(table), table.total_count, table.total_bytes)
+        return Written(str(path), table.pretokenizer, table.groups, *totals, 0, table.document_scale)
     if not target.parent.is_dir():
         raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")
     if checkpoint is not None:

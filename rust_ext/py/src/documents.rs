@@ -1,11 +1,13 @@
-//! The Python class that reads a file's documents in batches.
+//! What Python reads documents with: a file in batches, and records that another reader has fetched.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use tokbench_core::count::{Boundary, Compression, DocumentReader as Reader, Format, Source};
+use tokbench_core::count::{
+    Boundary, Compression, DocumentReader as Reader, Format, Source, json_texts as find,
+};
 
 use crate::door::{misuse, raise, run};
 
@@ -100,4 +102,28 @@ impl DocumentReader {
             )
         }))
     }
+}
+
+/// The texts of JSONL records that lie back to back, their offsets and (with a field of weights) their weights in
+/// ten-thousandths; `first` is the line number of the first.
+#[pyfunction]
+#[pyo3(signature = (path, first, field, data, offsets, weight=None))]
+pub fn json_texts<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    first: u64,
+    field: &str,
+    data: PyReadonlyArray1<'py, u8>,
+    offsets: PyReadonlyArray1<'py, i64>,
+    weight: Option<&str>,
+) -> PyResult<Batch<'py>> {
+    let (data, offsets) = (data.as_slice()?, offsets.as_slice()?);
+    let (texts, ends, weights) = run(py, None, |control| {
+        find(&path, first, field, data, offsets, weight, control)
+    })?;
+    Ok((
+        texts.into_pyarray(py),
+        ends.into_pyarray(py),
+        weights.map(|weights| weights.into_pyarray(py)),
+    ))
 }

@@ -35,6 +35,7 @@ mod square;
 mod table;
 mod ties;
 mod tokens;
+mod top;
 mod verify;
 
 pub use alphabet::Layout;
