@@ -25,10 +25,10 @@ import numpy as np
 
 from tokbench import _rust
 from tokbench.corpus import Texts
-from tokbench.count_files import PART_ROWS, parts_of, write_parts
+from tokbench.count_files import PART_ROWS, Written, file_metadata, parts_of, write_parts
 from tokbench.count_sum import add_files, totals_of
 from tokbench.counting import sources_of
-from tokbench.counts import PretokenCounts, Written, file_metadata
+from tokbench.counts import PretokenCounts
 from tokbench.errors import CorpusError, ParameterError
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tokbench import _rust
-from tokbench.count_files import PART_ROWS, ROW_GROUP, table_of, write_parts
-from tokbench.counts import file_metadata, multiplied
+from tokbench.count_files import PART_ROWS, ROW_GROUP, file_metadata, multiplied, table_of, write_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

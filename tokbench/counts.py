@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,21 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Corpus, Item, Paths, batches_of, check_names
-from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, local_path, parts_of, table_of, write_parts
+from tokbench.count_files import (
+    FORMAT_VERSION,
+    PART_ROWS,
+    SCHEMA,
+    Dropped,
+    Written,
+    ends_of,
+    file_metadata,
+    frame_of,
+    local_path,
+    multiplied,
+    parts_of,
+    table_of,
+    write_parts,
+)
 from tokbench.counting import BLOCK_BYTES, Counted, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.limits import check_address_space
@@ -29,16 +42,11 @@ from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
     import os
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from tokbench.checkpoint import Checkpoint
 
 Progress = Callable[[str, int, int], None]
 """Called with phase, finished units and total units (0 where unknown)."""
-
-FORMAT_VERSION = "1"
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,8 @@ class PretokenCounts:
         native = _rust.PretokenCounts(
             list(counts),
             np.frombuffer(b"".join(pretokens), dtype=np.uint8),
-            _ends([len(pretoken) for pretoken in pretokens]),
-            _ends([len(row) for row in rows]),
+            ends_of([len(pretoken) for pretoken in pretokens]),
+            ends_of([len(row) for row in rows]),
             np.array([group_id for row in rows for group_id, _ in row], dtype=np.uint32),
             np.array([count for row in rows for _, count in row], dtype=np.uint64),
         )
@@ -280,49 +288,6 @@ class PretokenCounts:
         return cls(_rust.PretokenCounts.merge(groups, natives), specs[0], document_scale=scale)
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """What ``filter`` left out: distinct pretokens, their occurrences and their bytes."""
-
-    pretokens: int
-    count: int
-    bytes: int
-
-
-def _ends(lengths: Sequence[int]) -> NDArray[np.uint64]:
-    ends = np.zeros(len(lengths) + 1, dtype=np.uint64)
-    np.cumsum(lengths, out=ends[1:], dtype=np.uint64)
-    return ends
-
-
-def multiplied(table: _rust.PretokenCounts, factors: Sequence[int], scale: int) -> _rust.PretokenCounts:
-    """Multiply the counts of each group; ``scale`` is for the message.
-
-    Raises:
-        CorpusError: when a count reaches 2⁶⁴.
-    """
-    arena, offsets, row_starts, group_ids, counts = table.arrays()
-    largest = np.array([((1 << 64) - 1) // factor for factor in factors], dtype=np.uint64)
-    if (counts > largest[group_ids]).any():
-        raise CorpusError(f"a weighted count reaches 2^64 (scale {scale}); use smaller weights")
-    by_cell = np.array(factors, dtype=np.uint64)[group_ids]
-    return _rust.PretokenCounts(table.groups, arena, offsets, row_starts, group_ids, counts * by_cell)
-
-
-def file_metadata(
-    groups: Sequence[str], pretokenizer: str, fingerprint: str | None, document_scale: int
-) -> dict[str, str]:
-    """Return what a file of counts says about itself."""
-    metadata = {
-        "tokbench_format": FORMAT_VERSION,
-        "tokbench_pretokenizer": pretokenizer,
-        "tokbench_groups": "\n".join(groups),
-    }
-    if document_scale != 1:
-        metadata["tokbench_document_scale"] = str(document_scale)
-    return metadata if fingerprint is None else {**metadata, "tokbench_corpus": fingerprint}
-
-
 def count(
     corpus: Corpus | Mapping[str, Paths] | Paths,
     pretokenizer: str = "cl100k",
@@ -394,24 +359,6 @@ def count(
         return checkpoint.count(opened, counting, rule, progress)
     counted = counting.count(sources_of(opened), rule, progress)
     return replace(table_of_counter(counted, progress), corpus_fingerprint=_fingerprint(opened, rule))
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a file of counts holds: distinct pretokens, their occurrences and their bytes.
-
-    ``n_runs`` is the number of sorted runs that were put aside to keep to the memory budget. Counts and bytes of
-    weighted documents are in units of one over ``document_scale``.
-    """
-
-    path: Path | str
-    pretokenizer: str
-    groups: tuple[str, ...]
-    n_pretokens: int
-    total_count: int
-    total_bytes: int
-    n_runs: int
-    document_scale: int = 1
 
 
 def count_to_file(

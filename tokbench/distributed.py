@@ -21,9 +21,9 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Texts
-from tokbench.count_files import local_path, table_of
+from tokbench.count_files import FORMAT_VERSION, local_path, table_of
 from tokbench.counting import BLOCK_BYTES
-from tokbench.counts import FORMAT_VERSION, PretokenCounts
+from tokbench.counts import PretokenCounts
 from tokbench.errors import CorpusError, ParameterError, PluginError
 from tokbench.pretokenize import Pretokenizer
 
