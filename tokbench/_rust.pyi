@@ -24,11 +24,11 @@ __all__ = [
     "admitted",
     "code_length",
     "cpu_features",
-    "json_texts",
     "frequent_ngrams",
+    "json_texts",
     "learn_lexicon",
-    "train_pathpiece",
     "prune_tokens",
+    "train_pathpiece",
     "varint",
     "word_spans",
     "zstd_size",
@@ -80,8 +80,9 @@ class DocumentReader:
         compression: str,
         boundary: str,
         batch_size: int,
+        weight: str | None = None,
     ) -> DocumentReader: ...
-    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None] | None: ...
 
 @final
 class BpeEncoder:
@@ -155,8 +156,13 @@ class BpeEncoder:
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
 def json_texts(
-    path: str, first: int, field: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+    path: str,
+    first: int,
+    field: str,
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    weight: str | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...

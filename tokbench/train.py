@@ -201,7 +201,7 @@ def train(
         allow_smaller=allow_smaller,
         min_pretoken_count=min_pretoken_count,
         weights=None if counts.weights is None else counts.weights.as_dict(),
-        weight_scale=1 if counts.weights is None else counts.weights.scale,
+        weight_scale=counts.scale,
         start=None if start is None else start.fingerprint,
     )
     if checkpoint is not None:

@@ -26,6 +26,8 @@ tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --forma
 
 tokbench train -c 'tur=tr/*.txt' -c 'eng=en/*.txt' --alpha 0.3 -V 8k,16k,32k,64k -o sizes
 
+tokbench train -c web.jsonl.zst:text --document-weight quality -V 32k -o by-quality
+
 tokbench train -c 'eng=new/*.txt' --start mine -V 48k -o mine-48k
 
 tokbench train -c 'eng=en/*.jsonl.zst' -V 64k -o mine --memory 4GB --checkpoint-every 1000
@@ -185,29 +187,15 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
     ] = False,
     threads: parameters.Threads = None,
     memory: parameters.Memory = None,
     temporary: parameters.Temporary = None,
-    checkpoint_every: Annotated[
-        int | None,
-        typer.Option(
-            "--checkpoint-every",
-            metavar="N",
-            min=1,
-            help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="OUT",
-            help="Go on with a run that was stopped, with the options it was begun with; same result.",
-        ),
-    ] = None,
+    checkpoint_every: parameters.CheckpointEvery = None,
+    resume: parameters.Resume = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
@@ -237,7 +225,13 @@ def train(
     base = None if start is None else Tokenizer.load(start)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
+    if counts is not None and document_weight is not None:
+        raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
     chosen = parse(algorithm)
+    if document_weight is not None and chosen.reads_text:
+        raise ParameterError(
+            f"--document-weight: {chosen.about.name} reads the text itself, each document once"
+        )
     settings: dict[str, Any] = {
         "min_frequency": min_frequency,
         "max_token_length": max_token_length,
@@ -262,9 +256,9 @@ def train(
         )
     counting = {"strict_utf8": strict_utf8, "memory": memory, "temporary": temporary}
     if checkpoint is None and checkpoint_every is not None:
-        checkpoint = resuming.begin(context, out, checkpoint_every)
+        checkpoint = resuming.begin(context, out, every=checkpoint_every)
     source: Corpus | PretokenCounts
-    with resuming.kept(checkpoint, out), progress_bar() as progress:
+    with resuming.kept(context, checkpoint, out), progress_bar() as progress:
         if counts is not None:
             source = PretokenCounts.load(counts)
             if pretokenizer is not None and pretokenizer != source.pretokenizer:
@@ -273,6 +267,8 @@ def train(
                 )
         else:
             source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
+            if document_weight is not None:
+                source = replace(source, document_weight=document_weight)
         request = Request(
             source=source,
             vocab_size=max(sizes),
@@ -298,6 +294,7 @@ def train(
         "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
+        "document_weight": document_weight,
         "strict_utf8": strict_utf8,
         "algorithm": spell(chosen),
         "dev": dev,
