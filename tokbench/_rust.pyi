@@ -13,6 +13,7 @@ __all__ = [
     "Counter",
     "DocumentReader",
     "Engine",
+    "Parity",
     "PretokenCounts",
     "Pretokenizer",
     "__version__",
@@ -160,6 +161,8 @@ class Engine:
         expected_merges: int,
         first_floor: int | None,
         track_groups: bool,
+        silent_groups: int = 0,
+        begin_closed: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
     @staticmethod
@@ -218,6 +221,37 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+
+    def run_parity(
+        self,
+        parity: Parity,
+        vocab_size: int,
+        *,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+        NDArray[np.uint32],
+    ]: ...
+
+@final
+class Parity:
+    """Which language each step of parity-aware training serves."""
+
+    def __new__(
+        cls,
+        *,
+        first_column: int,
+        weights: list[int],
+        ratio: list[float] | None,
+        global_merges: int,
+        window: tuple[int, float] | None,
+        stop: bool,
+    ) -> Parity: ...
+    def exhausted(self) -> list[tuple[int, int]]: ...
 
 @final
 class Counter:

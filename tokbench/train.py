@@ -289,7 +289,7 @@ def run(
         left, right, result, count, lengths = _plain(engine, settings, checkpoint, progress)
     else:
         left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
-    vocab = _vocab(engine, settings) if begin is None else _ordinary(engine)
+    vocab = vocabulary(engine, settings) if begin is None else _ordinary(engine)
     done = 0 if begin is None else len(begin.model.merges)
     log = pl.DataFrame(
         {
@@ -312,10 +312,16 @@ def start(
     settings: Settings,
     *,
     track_groups: bool = False,
+    silent_groups: int = 0,
+    begin_closed: bool = False,
     first_floor: int | None = None,
     progress: Progress | None = None,
 ) -> _rust.Engine:
-    """Make the engine for a run: words laid out, pairs counted, nothing merged yet."""
+    """Make the engine for a run: words laid out, pairs counted, nothing merged yet.
+
+    The last `silent_groups` groups are only segmented along: they count in the lengths, but in no pair. With
+    `begin_closed` a column's pairs are counted when it is first asked for.
+    """
     uncovered = (
         "byte_fallback" if settings.byte_fallback else "drop" if settings.unknown is None else "unknown"
     )
@@ -335,6 +341,8 @@ def start(
         expected_merges=settings.vocab_size,
         first_floor=first_floor,
         track_groups=track_groups,
+        silent_groups=silent_groups,
+        begin_closed=begin_closed,
         progress=progress,
     )
 
@@ -427,7 +435,8 @@ def _ordinary(engine: _rust.Engine) -> Vocab:
     return Vocab(tokens, partial=True)
 
 
-def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
+def vocabulary(engine: _rust.Engine, settings: Settings) -> Vocab:
+    """Return what a run from the alphabet has made."""
     tokens = _ordinary(engine).tokens
     first_fallback, _, _ = engine.layout()
     fallback = None if first_fallback is None else range(first_fallback, first_fallback + 256)

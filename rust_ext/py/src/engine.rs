@@ -10,6 +10,7 @@ use tokbench_core::engine::{
 
 use crate::counts::PretokenCounts;
 use crate::door::{misuse, raise, run};
+use crate::parity::Parity;
 
 /// From this many cells on, one merge may take long enough to need the door.
 const LARGE: usize = 1 << 24;
@@ -44,13 +45,22 @@ type LogArrays<'py> = (
     Bound<'py, PyArray2<u64>>,
 );
 
+type ParityArrays<'py> = (
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u64>>,
+    Bound<'py, PyArray2<u64>>,
+    Bound<'py, PyArray1<u32>>,
+);
+
 #[pymethods]
 impl Engine {
     /// Lays the pretokens out and counts their pairs.
     #[new]
     #[pyo3(signature = (counts, *, unit, special_tokens, initial_alphabet, limit_alphabet, coverage, uncovered,
         unknown, alphabet_order, tie_break, max_token_length, min_frequency, expected_merges, first_floor,
-        track_groups, progress=None))]
+        track_groups, silent_groups=0, begin_closed=false, progress=None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "keyword-only, and one to one with the fields of `Setup`"
@@ -72,6 +82,8 @@ impl Engine {
         expected_merges: u64,
         first_floor: Option<u64>,
         track_groups: bool,
+        silent_groups: usize,
+        begin_closed: bool,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let setup = Setup {
@@ -97,6 +109,8 @@ impl Engine {
             expected_merges,
             first_floor,
             track_groups,
+            silent_groups,
+            begin_closed,
         };
         let table = &counts.get().table;
         let engine = run(py, progress, |control| engine::Engine::new(table, setup, control))?;
@@ -251,7 +265,7 @@ impl Engine {
         self.engine.tokens().len()
     }
 
-    /// Number of groups.
+    /// Number of groups, silent ones apart.
     #[getter]
     fn n_groups(&self) -> usize {
         self.engine.n_groups()
@@ -305,13 +319,39 @@ impl Engine {
         let log = run(py, progress, |control| {
             engine::run_plain(engine, vocab_size, allow_smaller, control)
         })?;
-        let shape = [log.left.len(), self.engine.n_groups()];
+        let shape = [log.left.len(), self.engine.lengths().len()];
         Ok((
             log.left.into_pyarray(py),
             log.right.into_pyarray(py),
             log.result.into_pyarray(py),
             log.count.into_pyarray(py),
             log.lengths.into_pyarray(py).reshape(shape)?,
+        ))
+    }
+
+    /// Merges by a parity rule until there are `vocab_size` ids or nothing is left; returns left, right, result,
+    /// count, the lengths after each step, and the language that each step served.
+    #[pyo3(signature = (parity, vocab_size, *, progress=None))]
+    fn run_parity<'py>(
+        &mut self,
+        py: Python<'py>,
+        parity: &Bound<'py, Parity>,
+        vocab_size: u64,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ParityArrays<'py>> {
+        let mut rule = parity.borrow_mut();
+        let (engine, rule) = (&mut self.engine, &mut rule.rule);
+        let run = run(py, progress, |control| {
+            engine::run_parity(engine, rule, vocab_size, control)
+        })?;
+        let shape = [run.served.len(), self.engine.lengths().len()];
+        Ok((
+            run.log.left.into_pyarray(py),
+            run.log.right.into_pyarray(py),
+            run.log.result.into_pyarray(py),
+            run.log.count.into_pyarray(py),
+            run.log.lengths.into_pyarray(py).reshape(shape)?,
+            run.served.into_pyarray(py),
         ))
     }
 }

@@ -9,6 +9,7 @@ mod documents;
 mod door;
 mod encoder;
 mod engine;
+mod parity;
 mod pretokenizer;
 mod words;
 
@@ -32,6 +33,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<parity::Parity>()?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 
 use super::Engine;
 use super::blocks::Blocks;
-use super::groups::Groups;
 use super::heap::Claim;
 use super::sketch::Sketch;
 use super::square::SIDE;
@@ -33,11 +32,7 @@ impl Engine {
             self.torn = false;
             return Ok(());
         }
-        let n_groups = self.groups.as_ref().map_or(0, Groups::len);
-        let columns = Columns {
-            total: true,
-            groups: vec![true; n_groups],
-        };
+        let columns = self.open_columns();
         self.follow_missing(&columns, control)
     }
 

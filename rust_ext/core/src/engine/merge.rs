@@ -134,7 +134,7 @@ impl Engine {
         chain.count = 0;
         chain.len = 0;
         if TRACK {
-            chain.sums.reset(self.words.lengths.len());
+            chain.sums.reset(self.words.weights.n_loud());
             chain.sums.push_row();
         }
         let left_span = self.spans[left as usize] as usize;
@@ -151,6 +151,9 @@ impl Engine {
                 if let Some(&ahead) = chunk.get(index + AHEAD) {
                     prefetch(cells, ahead as usize);
                 }
+                if let Some(&ahead) = chunk.get(index + AHEAD / 2) {
+                    weights.prefetch(cells[ahead as usize].weight);
+                }
                 let start = position as usize;
                 let middle = start + left_span;
                 if cells[start].symbol != left || cells[middle].symbol != right {
@@ -165,7 +168,7 @@ impl Engine {
                 cells[end - 1].symbol = result;
                 let count = weights.total(weight);
                 total += count;
-                weights.each(weight, |group, count| lengths[group as usize] -= count);
+                weights.each_with_silent(weight, |group, count| lengths[group as usize] -= count);
                 let mut kept_before = EDGE;
                 if start == last_end {
                     chain.count += count;

@@ -27,6 +27,7 @@ mod index;
 mod merge;
 mod neighbours;
 mod pages;
+mod parity;
 mod plain;
 mod resume;
 mod setup;
@@ -36,8 +37,10 @@ mod table;
 mod ties;
 mod tokens;
 mod verify;
+mod weights;
 
 pub use alphabet::Layout;
+pub use parity::{Measure, Parity, ParityLog, run_parity};
 pub use plain::{Log, run_plain};
 pub use resume::{Given, Segments, Vetoes, replay};
 pub use setup::{AlphabetOrder, InitialAlphabet, Setup, TieRule, Uncovered, Unit};
@@ -108,7 +111,7 @@ impl Engine {
     pub fn new(counts: &PretokenCounts, setup: Setup, control: &Control) -> Result<Self> {
         setup.check()?;
         let (alphabet, tokens, layout) = Alphabet::choose(counts, &setup, control)?;
-        let words = Words::lay_out(counts, &alphabet, &tokens, control)?;
+        let words = Words::lay_out(counts, &alphabet, &tokens, setup.silent_groups, control)?;
         let mut spans = vec![0; tokens.len()];
         for &symbol in &layout.symbols {
             spans[symbol as usize] = 1;
@@ -123,7 +126,7 @@ impl Engine {
     fn assemble(setup: Setup, tokens: Tokens, layout: Layout, words: Words, spans: Vec<u32>) -> Self {
         Self {
             ties: Ties::new(setup.tie_rule, setup.unit),
-            groups: setup.track_groups.then(|| Groups::new(words.lengths.len())),
+            groups: setup.track_groups.then(|| Groups::new(words.weights.n_loud())),
             setup,
             tokens,
             layout,
@@ -161,21 +164,21 @@ impl Engine {
         self.words.cells.len()
     }
 
-    /// Number of groups in the counts.
+    /// Number of groups in the counts, silent ones apart.
     pub fn n_groups(&self) -> usize {
-        self.words.lengths.len()
+        self.words.weights.n_loud()
     }
 
-    /// How many tokens group `group`'s text has now.
+    /// How many tokens group `group`'s text has now; it may be a silent one.
     ///
     /// # Errors
     /// [`Error::Parameter`] for an unknown group.
     pub fn length(&self, group: u32) -> Result<u64> {
-        self.check_group(group)?;
-        Ok(self.words.lengths[group as usize])
+        let length = self.words.lengths.get(group as usize).copied();
+        length.ok_or_else(|| self.unknown_group(group))
     }
 
-    /// How many tokens each group's text has now.
+    /// How many tokens each group's text has now, the silent ones last.
     pub fn lengths(&self) -> &[u64] {
         &self.words.lengths
     }
@@ -326,10 +329,14 @@ impl Engine {
         if (group as usize) < self.n_groups() {
             return Ok(());
         }
-        Err(Error::Parameter {
+        Err(self.unknown_group(group))
+    }
+
+    fn unknown_group(&self, group: u32) -> Error {
+        Error::Parameter {
             name: "group",
             message: format!("{group} is not one of the {} groups", self.n_groups()),
-        })
+        }
     }
 
     fn check_id(&self, id: u32) -> Result<()> {

@@ -135,7 +135,7 @@ impl Words {
         let mut words = Self {
             // At most a cell for each byte and an edge behind each word.
             cells: Vec::with_capacity(counts.arena.len() + counts.len() + 1),
-            weights: Weights::new(counts.groups.len()),
+            weights: Weights::new(counts.groups.len(), 0),
             token_counts: vec![0; tokens.len()],
             lengths: vec![0; counts.groups.len()],
         };

@@ -82,6 +82,10 @@ pub struct Setup {
     pub first_floor: Option<u64>,
     /// Whether pair counts are kept per group, so that a group's best pair can be asked for.
     pub track_groups: bool,
+    /// So many groups, the last ones, are only segmented along: they count in the lengths, but in no pair.
+    pub silent_groups: usize,
+    /// Follow no pair before a column is asked for or expected: for speed, never for the result.
+    pub begin_closed: bool,
 }
 
 impl Default for Setup {
@@ -101,6 +105,8 @@ impl Default for Setup {
             expected_merges: 32_000,
             first_floor: None,
             track_groups: false,
+            silent_groups: 0,
+            begin_closed: false,
         }
     }
 }

@@ -148,7 +148,7 @@ impl Engine {
             }
         }
         let tokens: u64 = self.words.token_counts.iter().sum();
-        let lengths: u64 = self.words.lengths.iter().sum();
+        let lengths: u64 = self.words.lengths[..self.n_groups()].iter().sum();
         if tokens != lengths {
             return fail(format!("there are {tokens} tokens but the groups have {lengths}"));
         }

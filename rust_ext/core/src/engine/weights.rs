@@ -1,0 +1,177 @@
+//! How often a word occurs, in which groups: what the weight of its cells means.
+//!
+//! A word of one group with a small count says so in the weight itself (count above, group in the low bits). Any
+//! other weight is the place of a record: the total, how many cells follow, then group and count of each, groups
+//! ascending. A record lies in one or two cache lines, which is what visiting an occurrence costs.
+//!
+//! *Silent* groups (the last ones) are texts that are only segmented along: they count in the lengths of the texts,
+//! but in no pair, token or total.
+
+use crate::{Error, PretokenCounts, Result};
+
+#[derive(Debug)]
+pub(crate) struct Weights {
+    group_bits: u32,
+    /// Groups from this one on are silent.
+    n_loud: u32,
+    records: Vec<u64>,
+}
+
+/// Marks a weight that is a place in `records`.
+const RECORD: u32 = 1 << 31;
+/// A narrow cell holds the group above and the count in this many bits.
+const COUNT_BITS: u32 = 40;
+/// Marks a record whose cells take two values each.
+const WIDE: u64 = 1 << 63;
+
+impl Weights {
+    pub(super) fn new(n_groups: usize, n_silent: usize) -> Self {
+        Self {
+            group_bits: n_groups.next_power_of_two().ilog2(),
+            n_loud: (n_groups - n_silent) as u32,
+            records: Vec::new(),
+        }
+    }
+
+    /// Number of groups that are not silent.
+    pub(super) fn n_loud(&self) -> usize {
+        self.n_loud as usize
+    }
+
+    pub(super) fn encode(&mut self, counts: &PretokenCounts, row: usize) -> Result<u32> {
+        let mut rest = counts.cells(row);
+        if let (Some((group, count)), None) = (rest.next(), rest.next())
+            && count < 1 << (31 - self.group_bits)
+            && group < self.n_loud
+        {
+            return Ok((count as u32) << self.group_bits | group);
+        }
+        let place = self.records.len();
+        if place >= RECORD as usize {
+            return Err(Error::TooLarge {
+                message: "the pretokens that occur in several groups fill more than 2^31 values".into(),
+            });
+        }
+        let (mut total, mut n_loud, mut n_cells, mut wide) = (0, 0u64, 0u64, 0);
+        for (group, count) in counts.cells(row) {
+            n_cells += 1;
+            if group < self.n_loud {
+                total += count;
+                n_loud += 1;
+            }
+            if count >> COUNT_BITS > 0 || u64::from(group) >> (64 - COUNT_BITS) > 0 {
+                wide = WIDE;
+            }
+        }
+        self.records.push(total);
+        self.records.push(wide | n_cells << 32 | n_loud);
+        for (group, count) in counts.cells(row) {
+            if wide == 0 {
+                self.records.push(u64::from(group) << COUNT_BITS | count);
+            } else {
+                self.records.extend([u64::from(group), count]);
+            }
+        }
+        Ok(RECORD | place as u32)
+    }
+
+    /// The count over all groups but the silent ones.
+    #[inline]
+    pub(crate) fn total(&self, weight: u32) -> u64 {
+        if weight < RECORD {
+            u64::from(weight >> self.group_bits)
+        } else {
+            self.records[(weight & !RECORD) as usize]
+        }
+    }
+
+    /// Calls `sink(group, count)` for every group but the silent ones, ascending.
+    #[inline]
+    pub(crate) fn each(&self, weight: u32, mut sink: impl FnMut(u32, u64)) {
+        if weight < RECORD {
+            let group = weight & ((1 << self.group_bits) - 1);
+            sink(group, u64::from(weight >> self.group_bits));
+        } else {
+            self.cells(weight, |head| head as u32 as usize, sink);
+        }
+    }
+
+    /// Calls `sink(group, count)` for every group, ascending, the silent ones last.
+    #[inline]
+    pub(crate) fn each_with_silent(&self, weight: u32, mut sink: impl FnMut(u32, u64)) {
+        if weight < RECORD {
+            let group = weight & ((1 << self.group_bits) - 1);
+            sink(group, u64::from(weight >> self.group_bits));
+        } else {
+            self.cells(weight, |head| ((head & !WIDE) >> 32) as usize, sink);
+        }
+    }
+
+    #[inline]
+    fn cells(&self, weight: u32, how_many: impl Fn(u64) -> usize, mut sink: impl FnMut(u32, u64)) {
+        let place = (weight & !RECORD) as usize;
+        let head = self.records[place + 1];
+        let n = how_many(head);
+        if head & WIDE == 0 {
+            for &cell in &self.records[place + 2..place + 2 + n] {
+                sink((cell >> COUNT_BITS) as u32, cell & ((1 << COUNT_BITS) - 1));
+            }
+        } else {
+            for cell in self.records[place + 2..place + 2 + 2 * n].chunks_exact(2) {
+                sink(cell[0] as u32, cell[1]);
+            }
+        }
+    }
+
+    /// Asks for the cache line of a weight's record.
+    #[inline]
+    pub(crate) fn prefetch(&self, weight: u32) {
+        if weight >= RECORD {
+            super::pages::prefetch(&self.records, (weight & !RECORD) as usize);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_says_what_the_row_says() {
+        let rows: [&[(u32, u64)]; 6] = [
+            &[(0, 7)],
+            &[(2, 9)],
+            &[(0, 1), (1, 3), (2, 5)],
+            &[(1, (1 << 50) + 1)],
+            &[(0, 1 << 45), (2, 1 << 41)],
+            &[(1, 1 << 29)],
+        ];
+        let mut counts = PretokenCounts {
+            groups: vec!["a".into(), "b".into(), "c".into()],
+            offsets: vec![0],
+            row_starts: vec![0],
+            ..PretokenCounts::default()
+        };
+        for (row, cells) in (b'a'..).zip(rows) {
+            counts.arena.push(row);
+            counts.offsets.push(counts.arena.len() as u64);
+            counts.group_ids.extend(cells.iter().map(|cell| cell.0));
+            counts.counts.extend(cells.iter().map(|cell| cell.1));
+            counts.row_starts.push(counts.counts.len() as u64);
+        }
+        for n_silent in 0..3 {
+            let mut weights = Weights::new(3, n_silent);
+            for (row, cells) in rows.iter().enumerate() {
+                let weight = weights.encode(&counts, row).unwrap();
+                let (mut loud, mut all) = (Vec::new(), Vec::new());
+                weights.each(weight, |group, count| loud.push((group, count)));
+                weights.each_with_silent(weight, |group, count| all.push((group, count)));
+                let heard = cells.iter().filter(|cell| (cell.0 as usize) < 3 - n_silent);
+                assert_eq!(all, *cells);
+                assert_eq!(loud, heard.clone().copied().collect::<Vec<_>>());
+                assert_eq!(weights.total(weight), heard.map(|cell| cell.1).sum::<u64>());
+            }
+        }
+    }
+}
