@@ -162,7 +162,7 @@ class Engine:
         first_floor: int | None,
         track_groups: bool,
         silent_groups: int = 0,
-        begin_closed: bool = False,
+        total_closed: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
     @staticmethod
@@ -251,6 +251,8 @@ class Parity:
         window: tuple[int, float] | None,
         stop: bool,
     ) -> Parity: ...
+    @property
+    def global_merges(self) -> int: ...
     def exhausted(self) -> list[tuple[int, int]]: ...
 
 @final

@@ -313,14 +313,14 @@ def start(
     *,
     track_groups: bool = False,
     silent_groups: int = 0,
-    begin_closed: bool = False,
+    total_closed: bool = False,
     first_floor: int | None = None,
     progress: Progress | None = None,
 ) -> _rust.Engine:
     """Make the engine for a run: words laid out, pairs counted, nothing merged yet.
 
     The last `silent_groups` groups are only segmented along: they count in the lengths, but in no pair. With
-    `begin_closed` a column's pairs are counted when it is first asked for.
+    `total_closed` pairs are not followed for their total count before that is asked for.
     """
     uncovered = (
         "byte_fallback" if settings.byte_fallback else "drop" if settings.unknown is None else "unknown"
@@ -342,7 +342,7 @@ def start(
         first_floor=first_floor,
         track_groups=track_groups,
         silent_groups=silent_groups,
-        begin_closed=begin_closed,
+        total_closed=total_closed,
         progress=progress,
     )
 

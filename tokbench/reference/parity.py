@@ -117,7 +117,7 @@ def train(
             ranked = sorted(left, key=distress, reverse=True)
             served = ranked[0]
             if window is not None:
-                for served in ranked:  # noqa: B007 - the last one is taken if none is below the threshold
+                for served in ranked:
                     if recent.count(served) / window <= alpha / n_columns:
                         break
                 recent = [*recent, served][-window:]

@@ -60,7 +60,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (counts, *, unit, special_tokens, initial_alphabet, limit_alphabet, coverage, uncovered,
         unknown, alphabet_order, tie_break, max_token_length, min_frequency, expected_merges, first_floor,
-        track_groups, silent_groups=0, begin_closed=false, progress=None))]
+        track_groups, silent_groups=0, total_closed=false, progress=None))]
     #[allow(
         clippy::too_many_arguments,
         reason = "keyword-only, and one to one with the fields of `Setup`"
@@ -83,7 +83,7 @@ impl Engine {
         first_floor: Option<u64>,
         track_groups: bool,
         silent_groups: usize,
-        begin_closed: bool,
+        total_closed: bool,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let setup = Setup {
@@ -110,7 +110,7 @@ impl Engine {
             first_floor,
             track_groups,
             silent_groups,
-            begin_closed,
+            total_closed,
         };
         let table = &counts.get().table;
         let engine = run(py, progress, |control| engine::Engine::new(table, setup, control))?;

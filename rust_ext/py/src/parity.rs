@@ -37,6 +37,12 @@ impl Parity {
             .map_err(|error| raise(py, &error))
     }
 
+    /// How many first merges are chosen over all languages together.
+    #[getter]
+    fn global_merges(&self) -> u64 {
+        self.rule.global_merges()
+    }
+
     /// The languages that have no pair left, each with the number of steps before that.
     fn exhausted(&self) -> Vec<(u32, u64)> {
         self.rule.exhausted()

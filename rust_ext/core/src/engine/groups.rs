@@ -134,20 +134,32 @@ impl Groups {
     }
 }
 
-/// Sums per (row, group) for the neighbours of one merge; a row is emptied without visiting untouched groups.
+/// Sums per (row, group) for the neighbours of one merge. Untouched sums are 0 at all times, so that neither a new
+/// row nor an emptied one costs more than the groups it has touched.
 #[derive(Debug, Default)]
 pub(crate) struct GroupSums {
     n_groups: usize,
+    n_rows: usize,
     sums: Vec<u64>,
     /// Which groups a row has touched, 64 to a word.
     touched: Vec<u64>,
 }
 
 impl GroupSums {
+    /// Removes all rows.
     pub(crate) fn reset(&mut self, n_groups: usize) {
+        let words = self.words();
+        for row in 0..self.n_rows {
+            for word in 0..words {
+                let mut bits = std::mem::take(&mut self.touched[row * words + word]);
+                while bits != 0 {
+                    self.sums[row * self.n_groups + word * 64 + bits.trailing_zeros() as usize] = 0;
+                    bits &= bits - 1;
+                }
+            }
+        }
+        self.n_rows = 0;
         self.n_groups = n_groups;
-        self.sums.clear();
-        self.touched.clear();
     }
 
     fn words(&self) -> usize {
@@ -156,8 +168,11 @@ impl GroupSums {
 
     /// Adds an empty row.
     pub(crate) fn push_row(&mut self) {
-        self.sums.resize(self.sums.len() + self.n_groups, 0);
-        self.touched.resize(self.touched.len() + self.words(), 0);
+        self.n_rows += 1;
+        if self.sums.len() < self.n_rows * self.n_groups {
+            self.sums.resize(2 * self.n_rows * self.n_groups, 0);
+            self.touched.resize(2 * self.n_rows * self.words(), 0);
+        }
     }
 
     #[inline]

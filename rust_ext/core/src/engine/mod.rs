@@ -19,6 +19,7 @@
 mod alphabet;
 mod blocks;
 mod cells;
+mod deepen;
 mod floors;
 mod follow;
 mod groups;
@@ -95,6 +96,8 @@ pub struct Engine {
     floor: u64,
     groups: Option<Groups>,
     scratch: Scratch,
+    /// Where each word starts; found when it is first needed.
+    word_starts: Vec<u32>,
     n_merges: u64,
     /// So many ids were there before the run, each of which may be a word of its own.
     n_given: usize,
@@ -137,6 +140,7 @@ impl Engine {
             heap: Heap::default(),
             floor: 1,
             scratch: Scratch::default(),
+            word_starts: Vec::new(),
             n_merges: 0,
             n_given: 0,
             vetoes: None,

@@ -13,10 +13,6 @@ use crate::{Control, Error, Result};
 
 /// The log's entry for a merge that was chosen over all languages together.
 const ALL: u32 = u32::MAX;
-/// Languages that are at least this fraction as badly off as the worst are prepared for together with it: they
-/// will be served soon, and one pass over the words prepares all of them.
-const SOON: f64 = 0.5;
-
 /// What says how badly off a language is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measure {
@@ -103,6 +99,11 @@ impl Parity {
         })
     }
 
+    /// How many first merges are chosen over all languages together.
+    pub fn global_merges(&self) -> u64 {
+        self.global_merges
+    }
+
     /// The languages that had no pair left, with the number of steps before that, in the order of languages.
     pub fn exhausted(&self) -> Vec<(u32, u64)> {
         (0..)
@@ -125,19 +126,12 @@ impl Parity {
                 };
                 weighted(a) > weighted(b)
             }
-            Measure::Ratio { .. } => self.distress(a, lengths) > self.distress(b, lengths),
-        }
-    }
-
-    /// How badly off a language is, as a number.
-    fn distress(&self, language: u32, lengths: &[u64]) -> f64 {
-        let language = language as usize;
-        match &self.measure {
-            Measure::Lengths { first, weights } => {
-                lengths[first + language] as f64 * weights[language] as f64
-            }
             Measure::Ratio { targets } => {
-                -((self.initial[language] as f64 / lengths[language] as f64) / targets[language])
+                let rate = |language: u32| {
+                    let language = language as usize;
+                    (self.initial[language] as f64 / lengths[language] as f64) / targets[language]
+                };
+                rate(a) < rate(b)
             }
         }
     }
@@ -175,17 +169,6 @@ impl Parity {
         Some(chosen)
     }
 
-    /// The languages that will be served soon.
-    fn soon(&self, chosen: u32, lengths: &[u64]) -> Vec<u32> {
-        let limit = match self.measure {
-            Measure::Lengths { .. } => self.distress(chosen, lengths) * SOON,
-            Measure::Ratio { .. } => self.distress(chosen, lengths) / SOON,
-        };
-        (0..self.n_languages())
-            .filter(|&language| language == chosen || self.distress(language, lengths) >= limit)
-            .collect()
-    }
-
     /// The next merge and whom it serves; none when there is none for anybody that the rule would serve.
     fn next(&mut self, engine: &mut Engine, control: &Control) -> Result<Option<(u32, Best)>> {
         if self.initial.is_empty() {
@@ -194,14 +177,10 @@ impl Parity {
         if self.n_steps < self.global_merges {
             return Ok(engine.best(None, control)?.map(|best| (ALL, best)));
         }
-        if self.n_steps == self.global_merges {
+        if self.n_steps == self.global_merges && self.global_merges > 0 {
             engine.close_total();
         }
         while let Some(language) = self.choose(engine.lengths()) {
-            if engine.is_closed(language) {
-                let soon = self.soon(language, engine.lengths());
-                engine.open(soon.into_iter(), control)?;
-            }
             if let Some(best) = engine.best(Some(language), control)? {
                 return Ok(Some((language, best)));
             }

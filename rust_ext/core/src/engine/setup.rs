@@ -84,8 +84,8 @@ pub struct Setup {
     pub track_groups: bool,
     /// So many groups, the last ones, are only segmented along: they count in the lengths, but in no pair.
     pub silent_groups: usize,
-    /// Follow no pair before a column is asked for or expected: for speed, never for the result.
-    pub begin_closed: bool,
+    /// Follow no pair for its count over all groups before that is asked for: for speed, never for the result.
+    pub total_closed: bool,
 }
 
 impl Default for Setup {
@@ -106,7 +106,7 @@ impl Default for Setup {
             first_floor: None,
             track_groups: false,
             silent_groups: 0,
-            begin_closed: false,
+            total_closed: false,
         }
     }
 }

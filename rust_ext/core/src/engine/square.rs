@@ -2,8 +2,7 @@
 
 use super::Engine;
 use super::blocks::Blocks;
-use super::groups::{Groups, Share};
-use super::index::Columns;
+use super::groups::Share;
 use super::table::Entry;
 use super::ties::key;
 use crate::{Control, Result};
@@ -69,11 +68,7 @@ impl Engine {
         control.advance(1);
         self.blocks = blocks;
         self.groups = groups;
-        let columns = Columns {
-            total: true,
-            groups: vec![true; self.groups.as_ref().map_or(0, Groups::len)],
-        };
-        self.claim_all(&columns);
+        self.claim_all(&self.open_columns());
         Ok(())
     }
 

@@ -107,6 +107,18 @@ impl Weights {
         }
     }
 
+    /// The count in one group, which is not silent.
+    #[inline]
+    pub(crate) fn count(&self, weight: u32, wanted: u32) -> u64 {
+        if weight < RECORD {
+            let is_wanted = weight & ((1 << self.group_bits) - 1) == wanted;
+            return if is_wanted { u64::from(weight >> self.group_bits) } else { 0 };
+        }
+        let mut found = 0;
+        self.each(weight, |group, count| found += if group == wanted { count } else { 0 });
+        found
+    }
+
     #[inline]
     fn cells(&self, weight: u32, how_many: impl Fn(u64) -> usize, mut sink: impl FnMut(u32, u64)) {
         let place = (weight & !RECORD) as usize;
