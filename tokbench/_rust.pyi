@@ -221,7 +221,6 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
-
     def run_parity(
         self,
         parity: Parity,

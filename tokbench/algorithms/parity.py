@@ -60,7 +60,7 @@ class Parity(Algorithm):
             "alpha": "a language may have alpha / L of the window; above 0 (variant=window)",
             "threshold": "languages: alpha / L; columns: alpha / (L + 1) with hybrid merges, as the published script",
             "hybrid": "M: so many first merges are chosen over all languages together",
-            "ratio": "target compression per language, by name (eng=1,tur=1.3) or in the order of the languages (1,1.3)",
+            "ratio": "target compression per language, by name (eng=1,tur=1.3) or in their order (1,1.3)",
             "balance": "dev, ratio or train: what is balanced; given by --dev or ratio, train must be asked for",
             "on_exhausted": "continue without a language that has no pair left, or stop as the published script does",
         },

@@ -13,6 +13,8 @@ const FLOOR_STEP: u64 = 8;
 const FIRST_FLOOR_DIVISOR: u64 = 64;
 /// The same for one group. Languages share merges and are served unequally, so their counts differ more.
 const FIRST_GROUP_FLOOR_DIVISOR: u64 = 256;
+/// A floor at most so many times the lowest one might as well be the lowest: few pairs lie between.
+const NEARLY_LOWEST: u64 = 8;
 /// A group whose best count is below so many of its floors will soon need a lower one.
 const NEAR: u64 = 4;
 /// The floor of a column that nobody asks for: nothing is followed for it.
@@ -47,8 +49,13 @@ impl Engine {
         };
         // Each group is served by its share of the merges.
         let served = self.setup.expected_merges / self.n_groups().max(1) as u64;
+        let lowest = self.lowest_floor();
         let floors: Vec<u64> = (0..self.n_groups())
-            .map(|group| self.guess(self.words.lengths[group], served, FIRST_GROUP_FLOOR_DIVISOR))
+            .map(|group| {
+                let floor = self.guess(self.words.lengths[group], served, FIRST_GROUP_FLOOR_DIVISOR);
+                let nearly = self.setup.first_floor.is_none() && floor <= NEARLY_LOWEST * lowest;
+                if nearly { lowest } else { floor }
+            })
             .collect();
         if let Some(groups) = &mut self.groups {
             groups.floors_mut().copy_from_slice(&floors);

@@ -92,18 +92,42 @@ impl Weights {
             let group = weight & ((1 << self.group_bits) - 1);
             sink(group, u64::from(weight >> self.group_bits));
         } else {
-            self.cells(weight, |head| head as u32 as usize, sink);
+            self.each_of_both(weight, sink, |_, _| ());
         }
     }
 
-    /// Calls `sink(group, count)` for every group, ascending, the silent ones last.
+    /// Calls `loud(group, count)` or `silent(group, count)` for every group, ascending.
     #[inline]
-    pub(crate) fn each_with_silent(&self, weight: u32, mut sink: impl FnMut(u32, u64)) {
+    pub(crate) fn each_of_both(
+        &self,
+        weight: u32,
+        mut loud: impl FnMut(u32, u64),
+        mut silent: impl FnMut(u32, u64),
+    ) {
         if weight < RECORD {
             let group = weight & ((1 << self.group_bits) - 1);
-            sink(group, u64::from(weight >> self.group_bits));
+            loud(group, u64::from(weight >> self.group_bits));
+            return;
+        }
+        let place = (weight & !RECORD) as usize;
+        let head = self.records[place + 1];
+        let (n_cells, n_loud) = (((head & !WIDE) >> 32) as usize, head as u32 as usize);
+        if head & WIDE == 0 {
+            let (heard, unheard) = self.records[place + 2..place + 2 + n_cells].split_at(n_loud);
+            for &cell in heard {
+                loud((cell >> COUNT_BITS) as u32, cell & ((1 << COUNT_BITS) - 1));
+            }
+            for &cell in unheard {
+                silent((cell >> COUNT_BITS) as u32, cell & ((1 << COUNT_BITS) - 1));
+            }
         } else {
-            self.cells(weight, |head| ((head & !WIDE) >> 32) as usize, sink);
+            let (heard, unheard) = self.records[place + 2..place + 2 + 2 * n_cells].split_at(2 * n_loud);
+            for cell in heard.chunks_exact(2) {
+                loud(cell[0] as u32, cell[1]);
+            }
+            for cell in unheard.chunks_exact(2) {
+                silent(cell[0] as u32, cell[1]);
+            }
         }
     }
 
@@ -117,22 +141,6 @@ impl Weights {
         let mut found = 0;
         self.each(weight, |group, count| found += if group == wanted { count } else { 0 });
         found
-    }
-
-    #[inline]
-    fn cells(&self, weight: u32, how_many: impl Fn(u64) -> usize, mut sink: impl FnMut(u32, u64)) {
-        let place = (weight & !RECORD) as usize;
-        let head = self.records[place + 1];
-        let n = how_many(head);
-        if head & WIDE == 0 {
-            for &cell in &self.records[place + 2..place + 2 + n] {
-                sink((cell >> COUNT_BITS) as u32, cell & ((1 << COUNT_BITS) - 1));
-            }
-        } else {
-            for cell in self.records[place + 2..place + 2 + 2 * n].chunks_exact(2) {
-                sink(cell[0] as u32, cell[1]);
-            }
-        }
     }
 
     /// Asks for the cache line of a weight's record.
@@ -178,7 +186,9 @@ mod tests {
                 let weight = weights.encode(&counts, row).unwrap();
                 let (mut loud, mut all) = (Vec::new(), Vec::new());
                 weights.each(weight, |group, count| loud.push((group, count)));
-                weights.each_with_silent(weight, |group, count| all.push((group, count)));
+                let unheard = std::cell::RefCell::new(&mut all);
+                let push = |group, count| unheard.borrow_mut().push((group, count));
+                weights.each_of_both(weight, push, push);
                 let heard = cells.iter().filter(|cell| (cell.0 as usize) < 3 - n_silent);
                 assert_eq!(all, *cells);
                 assert_eq!(loud, heard.clone().copied().collect::<Vec<_>>());
