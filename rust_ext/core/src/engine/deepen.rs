@@ -4,10 +4,10 @@
 //! are counted exactly, and one light pass over the others finds the occurrences of the few pairs that are new.
 
 use super::Engine;
+use super::cells::EDGE;
 use super::heap::Claim;
 use super::table::{Table, VACANT};
 use super::ties::{key, pair};
-use super::cells::EDGE;
 use crate::{Control, Result};
 
 /// Words between two looks at whether to go on.
@@ -61,7 +61,10 @@ impl Engine {
                     if let Some(entry) = counts.get_mut(key) {
                         entry.count += times;
                     } else {
-                        let entry = super::table::Entry { count: times, ..VACANT };
+                        let entry = super::table::Entry {
+                            count: times,
+                            ..VACANT
+                        };
                         counts.insert(key, entry)?;
                     }
                     left = right;
@@ -106,7 +109,7 @@ impl Engine {
         let mut is_left = vec![false; self.tokens.len()];
         for (key, entry) in fresh.iter_mut() {
             is_left[pair(key).0 as usize] = true;
-            entry.groups = groups.add(&[]);
+            entry.groups = groups.add(&[])?;
         }
         let mut found: Vec<(u64, u32)> = Vec::new();
         self.walk_checked(control, |position, left, right, weight| {
@@ -115,13 +118,12 @@ impl Engine {
             {
                 entry.count += self.words.weights.total(weight);
                 entry.len += 1;
-                self.words
-                    .weights
-                    .each(weight, |group, count| groups.raise(entry.groups, group, count));
+                groups.raise_all(entry, &self.words.weights, weight)?;
                 found.push((key(left, right), position));
             }
             Ok(())
         })?;
+        groups.settle(&mut fresh);
         for (_, entry) in fresh.iter_mut() {
             entry.start = self.blocks.take(entry.len);
             entry.len = 0;

@@ -84,7 +84,7 @@ impl Engine {
             {
                 let mut entry = VACANT;
                 if let Some(groups) = &mut groups {
-                    entry.groups = groups.add(&[]);
+                    entry.groups = groups.add(&[])?;
                 }
                 fresh.insert(key, entry)?;
             }
@@ -98,22 +98,22 @@ impl Engine {
                 entry.count += weights.total(weight);
                 entry.len += 1;
                 if let Some(groups) = &mut groups {
-                    weights.each(weight, |group, count| groups.raise(entry.groups, group, count));
+                    groups.raise_all(entry, weights, weight)?;
                 }
             }
             Ok(())
         })?;
         let misses = |&(_, entry): &(u64, &Entry)| {
-            entry.count < self.floor
-                && groups
-                    .as_ref()
-                    .is_none_or(|groups| !groups.any_reaches_floor(groups.shares(entry.groups)))
+            entry.count < self.floor && groups.as_ref().is_none_or(|groups| !groups.reaches_floor(entry))
         };
         let dropped: Vec<u64> = fresh.iter().filter(misses).map(|(key, _)| key).collect();
         for key in dropped {
             if let (Some(entry), Some(groups)) = (fresh.remove(key), &mut groups) {
                 groups.remove(entry.groups);
             }
+        }
+        if let Some(groups) = &mut groups {
+            groups.settle(&mut fresh);
         }
         control.advance(1);
 
@@ -186,7 +186,7 @@ impl Engine {
                 self.heap.push(claim, &self.ties, &self.tokens);
             }
             if let Some(groups) = &mut self.groups {
-                groups.claim(key, entry.groups, &self.ties, &self.tokens, |group| {
+                groups.claim(key, entry, &self.ties, &self.tokens, |group| {
                     columns.groups[group as usize]
                 });
             }
@@ -204,7 +204,7 @@ impl Engine {
                 self.heap.push(claim, &self.ties, &self.tokens);
             }
             if let Some(groups) = &mut self.groups {
-                groups.claim(key, entry.groups, &self.ties, &self.tokens, |group| {
+                groups.claim(key, entry, &self.ties, &self.tokens, |group| {
                     !columns.groups[group as usize]
                 });
             }

@@ -236,7 +236,7 @@ impl Engine {
             let claim = heap.top()?;
             let entry = self.table.get(claim.key);
             let count = match (group, &self.groups) {
-                (Some(group), Some(groups)) => entry.map_or(0, |entry| groups.count(entry.groups, group)),
+                (Some(group), Some(groups)) => entry.map_or(0, |entry| groups.count(entry, group)),
                 _ => entry.map_or(0, |entry| entry.count),
             };
             debug_assert!(count <= claim.count, "a claim never under-states its pair");
@@ -275,7 +275,7 @@ impl Engine {
         }
         match (self.table.get(key(left, right)), group, &self.groups) {
             (Some(entry), None, _) => Ok(entry.count),
-            (Some(entry), Some(group), Some(groups)) => Ok(groups.count(entry.groups, group)),
+            (Some(entry), Some(group), Some(groups)) => Ok(groups.count(entry, group)),
             _ => {
                 let mut sum = 0;
                 self.walk(|_, a, b, weight| {

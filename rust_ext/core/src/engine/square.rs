@@ -51,7 +51,10 @@ impl Engine {
                 count: counts[at],
                 start: blocks.take(lens[at]),
                 len: lens[at],
-                groups: groups.as_mut().map_or(0, |groups| groups.add(&shares[at])),
+                groups: match &mut groups {
+                    Some(groups) => groups.add(&shares[at])?,
+                    None => 0,
+                },
             };
             cursors[at] = entry.start;
             let (left, right) = (self.layout.symbols[at / SIDE], self.layout.symbols[at % SIDE]);

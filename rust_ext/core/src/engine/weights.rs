@@ -136,10 +136,16 @@ impl Weights {
     pub(crate) fn count(&self, weight: u32, wanted: u32) -> u64 {
         if weight < RECORD {
             let is_wanted = weight & ((1 << self.group_bits) - 1) == wanted;
-            return if is_wanted { u64::from(weight >> self.group_bits) } else { 0 };
+            return if is_wanted {
+                u64::from(weight >> self.group_bits)
+            } else {
+                0
+            };
         }
         let mut found = 0;
-        self.each(weight, |group, count| found += if group == wanted { count } else { 0 });
+        self.each(weight, |group, count| {
+            found += if group == wanted { count } else { 0 }
+        });
         found
     }
 
