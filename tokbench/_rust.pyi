@@ -17,8 +17,13 @@ __all__ = [
     "PretokenCounts",
     "Pretokenizer",
     "__version__",
+    "code_length",
     "cpu_features",
+    "prune_tokens",
+    "varint",
+    "json_texts",
     "word_spans",
+    "zstd_size",
 ]
 
 __version__: str
@@ -78,6 +83,13 @@ class BpeEncoder:
         offsets: NDArray[np.int64],
         merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
         *,
+        operations: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
+        method: str,
+        supers: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
+        scaffold: list[int],
+        transient: list[int],
+        scores: NDArray[np.float64] | None,
+        width: int | None,
         unlisted: list[int],
         pretokenizer: str,
         characters: bool,
@@ -104,6 +116,25 @@ class BpeEncoder:
     def encode_with_spans(
         self, data: bytes, allowed_special: bool | list[int] | None = None
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def sample_batch(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        sampling: str,
+        parameter: float,
+        seed: int,
+        allowed_special: bool | list[int] | None = None,
+        threads: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def sample_with_spans(
+        self,
+        data: bytes,
+        sampling: str,
+        parameter: float,
+        seed: int,
+        allowed_special: bool | list[int] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def decode(self, ids: NDArray[np.uint32]) -> bytes: ...
     def decode_batch(
         self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]
@@ -113,9 +144,26 @@ class BpeEncoder:
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
+def json_texts(
+    path: str, first: int, field: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def code_length(ids: NDArray[np.uint32], vocab_size: int, code: str) -> float: ...
+def varint(ids: NDArray[np.uint32]) -> NDArray[np.uint8]: ...
+def zstd_size(ids: NDArray[np.uint32], level: int) -> int: ...
+def prune_tokens(
+    ids: NDArray[np.uint32],
+    offsets: NDArray[np.int64],
+    merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+    *,
+    n_ids: int,
+    give_up: int,
+    novelty: float,
+    token: float,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> NDArray[np.uint32]: ...
 
 @final
 class Pretokenizer:
@@ -207,6 +255,8 @@ class Engine:
     @property
     def n_groups(self) -> int: ...
     def best(self, group: int | None = None) -> tuple[int, int, int] | None: ...
+    def id_of(self, left: int, right: int) -> int: ...
+    def top(self, k: int) -> list[tuple[int, int, int]]: ...
     def merge(self, left: int, right: int) -> tuple[int, int, int]: ...
     def count(self, left: int, right: int, group: int | None = None) -> int: ...
     def token_count(self, token_id: int) -> int: ...

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from tokbench.checkpoint import Checkpoint
+    from tokbench.objectives.protocol import Objective
     from tokbench.tokenizer import Tokenizer
     from tokbench.weights import Number
 
@@ -75,7 +76,7 @@ class Request:
     source: Corpus | PretokenCounts
     vocab_size: int
     pretokenizer: str | None = None
-    special_tokens: tuple[str, ...] = ()
+    special_tokens: Sequence[str] = ()
     allow_smaller: bool = False
     min_frequency: int | None = None
     max_token_length: int | None = None
@@ -87,6 +88,7 @@ class Request:
     unknown: str | None = None
     alphabet_order: str | None = None
     tie_break: str | None = None
+    objective: Objective | None = None
     min_pretoken_count: int | None = None
     weights: Mapping[str, Number] | None = None
     alpha: float | None = None
@@ -105,7 +107,10 @@ class Request:
             )
             raise ParameterError(message)
         if not isinstance(self.source, Corpus | PretokenCounts):
-            message = f"source: expected pretoken counts or a corpus, got {type(self.source).__name__}"
+            message = (
+                f"source: expected pretoken counts or a corpus, got {type(self.source).__name__}; for texts at "
+                f"hand use Corpus.from_texts({{'eng': [...]}}), for texts that pass by count_texts({{'eng': iterable}})"
+            )
             raise ParameterError(message)
 
     def settings(self, algorithm: Algorithm, *known: str) -> dict[str, Any]:
@@ -117,9 +122,8 @@ class Request:
         given = {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) is not None}
         for name in given:
             if name not in known:
-                message = (
-                    f"{name}: means nothing to the algorithm {algorithm.about.name}; leave it out"
-                    + (f" (it knows {', '.join(known)})" if known else "")
+                message = f"{name}: means nothing to the algorithm {algorithm.about.name}; leave it out" + (
+                    f" (it knows {', '.join(known)})" if known else ""
                 )
                 raise ParameterError(message)
         return given
@@ -173,6 +177,11 @@ class Algorithm(ABC):
     """A way to make a tokenizer from text; subclasses are frozen dataclasses whose fields are their parameters."""
 
     about: ClassVar[About]
+    reads_text: ClassVar[bool] = False
+    """Whether it needs the running text; pretoken counts are then not enough."""
+    default_pretokenizer: ClassVar[str] = "cl100k"
+    parallel_dev: ClassVar[bool] = True
+    """Whether its ``dev`` corpus must be parallel."""
 
     @abstractmethod
     def train(self, request: Request) -> Tokenizer:

@@ -30,6 +30,14 @@ ROW_GROUP = 1 << 17
 SCHEMA = {"pretoken": pl.Binary(), "group": pl.String(), "count": pl.UInt64()}
 
 
+def local_path(path: str | os.PathLike[str]) -> Path | None:
+    """Return the file that a path or a ``file:///`` URI names, None for another URI."""
+    name = str(path)
+    if name.startswith("file:///"):
+        return Path(name.removeprefix("file://"))
+    return None if "://" in name else Path(name)
+
+
 def parts_of(table: _rust.PretokenCounts) -> Iterator[_rust.PretokenCounts]:
     """Cut a table into the parts in which it is written."""
     for start in range(0, len(table), PART_ROWS):

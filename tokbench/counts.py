@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +18,14 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Corpus, Paths, batches_of
-from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, parts_of, table_of, write_parts
+from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, local_path, parts_of, table_of, write_parts
 from tokbench.counting import BLOCK_BYTES, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -126,12 +126,19 @@ class PretokenCounts:
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write Parquet; the file appears under its name only when it is complete.
+        """Write Parquet to a path or URI; the file appears under its name only when it is complete.
 
         Raises:
             CorpusError: if it cannot be written.
         """
-        write_parts(Path(path), parts_of(self.native), self._metadata())
+        if (local := local_path(path)) is not None:
+            write_parts(local, parts_of(self.native), self._metadata())
+            return
+        try:
+            # Object storage shows a file only when it is complete.
+            self.to_frame().write_parquet(str(path), metadata=self._metadata())
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise CorpusError(f"{path}: cannot write the counts: {error}") from error
 
     def _metadata(self) -> dict[str, str]:
         metadata = _metadata(self.groups, self.pretokenizer, self.corpus_fingerprint)
@@ -141,14 +148,20 @@ class PretokenCounts:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, from a path or URI; a directory as ``tokbench.distributed.load_parts`` does.
 
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
+        local = local_path(path)
+        name = str(local or path)
+        if local.is_dir() if local is not None else not name.endswith(".parquet"):
+            from tokbench.distributed import load_parts
+
+            return load_parts(name)
         try:
-            metadata = pl.read_parquet_metadata(Path(path))
-            frame = pl.read_parquet(Path(path), glob=False)
+            metadata = pl.read_parquet_metadata(name)
+            frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise CorpusError(f"{path}: cannot read the counts: {error}") from error
         version = metadata.get("tokbench_format")
@@ -283,6 +296,8 @@ def count(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     block_size: int = BLOCK_BYTES,
+    engine: str | None = None,
+    engine_options: Mapping[str, str] | None = None,
 ) -> PretokenCounts:
     """Count the pretokens of a corpus, of files by language, or of files without a language (group ``all``).
 
@@ -295,6 +310,9 @@ def count(
     goes to a nameless file in ``temporary``, by default the system's folder for such files. The table that is
     returned comes on top; ``count_to_file`` avoids it. ``checkpoint`` keeps the counts of finished sources.
 
+    With an ``engine`` its workers count the files, to the same table (``tokbench.distributed.count_on``); threads,
+    memory and progress are then the engine's own matter.
+
     Raises:
         CorpusError: if a file cannot be read or decompressed, a record or column is wrong, the disk is full, or
             (``strict_utf8``) text is not UTF-8, naming file and line or byte.
@@ -306,6 +324,17 @@ def count(
     5
     """
     opened = _opened(corpus, document)
+    if engine is not None:
+        from tokbench.distributed import count_on
+
+        given = {"threads": threads, "memory": memory, "temporary": temporary, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(f"{', '.join(wrong)}: only for counting here; configure the engine instead")
+        return count_on(
+            engine, opened, pretokenizer, document=document, strict_utf8=strict_utf8, options=engine_options
+        )
+    if engine_options:
+        raise ParameterError(f"engine_options without an engine: {', '.join(engine_options)}")
     rule = document if document is not None else opened.document
     counting = Counting(opened.languages, pretokenizer, strict_utf8, threads, block_size, memory, temporary)
     if checkpoint is not None:
@@ -321,7 +350,7 @@ class Written:
     ``n_runs`` is the number of sorted runs that were put aside to keep to the memory budget.
     """
 
-    path: Path
+    path: Path | str
     pretokenizer: str
     groups: tuple[str, ...]
     n_pretokens: int
@@ -344,7 +373,8 @@ def count_to_file(
 ) -> Written:
     """Count as ``count`` and write the table as ``save`` does, byte for byte, without ever holding it whole.
 
-    With ``memory`` the whole process keeps to that budget, besides the interpreter itself.
+    With ``memory`` the whole process keeps to that budget, besides the interpreter itself. Behind a URI the table
+    is written at once, so it is held, and there is no budget.
 
     Raises:
         CorpusError, PretokenizeError, ParameterError: as ``count``; CorpusError if the file cannot be written.
@@ -354,7 +384,17 @@ def count_to_file(
     counting = Counting(
         opened.languages, pretokenizer, strict_utf8, threads, memory=memory, temporary=temporary
     )
-    target = Path(path)
+    target = local_path(path)
+    if target is None:
+        if memory is not None:
+            raise ParameterError(
+                f"{path}: with memory={memory} the table is written part by part, to a local file; copy that one"
+            )
+        counter = counting.count(sources_of(opened), rule, progress)
+        table = PretokenCounts(counter.finish(progress), counter.pretokenizer, _fingerprint(opened, rule))
+        table.save(path)
+        totals = (len(table), table.total_count, table.total_bytes)
+        return Written(str(path), table.pretokenizer, table.groups, *totals, n_runs=0)
     if not target.parent.is_dir():
         raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")
     counter = counting.count(sources_of(opened), rule, progress)

@@ -227,7 +227,7 @@ def _prepared(model: BpeModel, corpus: Corpus, language: str) -> Iterator[bytes]
 
 def _unreached(model: BpeModel) -> Segments | None:
     """How the merges leave the tokens that they do not reach."""
-    made = set(model.merges.result.tolist())
+    made = set(model.merge_columns[2].tolist())
     tokens = [token for i, token in model.vocab.tokens.items() if len(token) > 1 and i not in made]
     if not tokens or not model.whole_words:
         return None
@@ -271,8 +271,7 @@ class _Parts:
     @classmethod
     def of(cls, grown: BpeModel, first: int, n_new: int) -> _Parts:
         parts: dict[int, list[int]] = {}
-        merges = grown.merges
-        rows = zip(merges.left[-n_new:], merges.right[-n_new:], merges.result[-n_new:], strict=True)
+        rows = zip(*(column[-n_new:] for column in grown.merge_columns), strict=True)
         for left, right, result in rows:
             sides = [parts.get(int(side), [int(side)]) for side in (left, right)]
             parts[int(result)] = sides[0] + sides[1]

@@ -2,8 +2,8 @@
 
 A source is written ``path`` or ``path:field``; an existing path always wins over a colon's second meaning.
 The format follows from the file name (``.jsonl``, ``.parquet``, anything else is plain text; ``.gz`` and
-``.zst`` on top) unless it is named. Local text and JSONL are read in Rust; Parquet, and JSONL behind a URI,
-by polars.
+``.zst`` on top) unless it is named. Text and JSONL are read in Rust, which gets the lines of JSONL behind a URI
+from polars; Parquet is read by polars.
 """
 
 from __future__ import annotations
@@ -262,26 +262,44 @@ def _source(path: str, field: str | None, file_format: str | None) -> Source:
 
 
 def _scan(source: Source) -> Iterator[Batch]:
-    """Read a column through polars, one document per row."""
+    """Read through polars, one document per row of Parquet or record of JSONL."""
     field = source.field or DEFAULT_FIELD
     try:
-        if source.format == "parquet":
-            # A glob character in the name of an existing file is part of the name.
-            frame = pl.scan_parquet(source.path, glob=source.is_remote)
-        else:
-            frame = pl.scan_ndjson(source.path)
-        schema = frame.collect_schema()
-        selected = frame.select(_column(schema, field, source.path).alias(field))
-        row = 0
-        for part in selected.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
-            column = part.get_column(field)
-            if column.null_count():
-                where = row + int(column.is_null().arg_max() or 0)
-                raise CorpusError(f"{source.path}: row {where + 1}: column {field!r} is null, expected text")
-            row += len(column)
-            yield from _slices(column, source.path)
+        yield from _rows(source.path, field) if source.format == "parquet" else _records(source.path, field)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CorpusError(f"{source.path}: {error}") from error
+
+
+def _rows(path: str, field: str) -> Iterator[Batch]:
+    # A glob character in the name of an existing file is part of the name.
+    frame = pl.scan_parquet(path, glob="://" in path)
+    selected = frame.select(_column(frame.collect_schema(), field, path).alias(field))
+    row = 0
+    for part in selected.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
+        column = part.get_column(field)
+        if column.null_count():
+            where = row + int(column.is_null().arg_max() or 0)
+            raise CorpusError(f"{path}: row {where + 1}: column {field!r} is null, expected text")
+        row += len(column)
+        yield from _slices(column, path)
+
+
+def _records(uri: str, field: str) -> Iterator[Batch]:
+    """Let polars fetch the lines and Rust take them apart: polars would turn numbers and objects into text."""
+    lines = pl.scan_lines(uri, name="line", include_file_paths="path")
+    path, row = "", 0
+    for part in lines.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
+        for piece in part.partition_by("path", maintain_order=True):
+            if path != piece.item(0, "path"):
+                path, row = piece.item(0, "path"), 0
+            for batch in _slices(piece.get_column("line"), path):
+                texts = Batch(*_rust.json_texts(path, row + 1, field, batch.data, batch.offsets))
+                row += len(batch)
+                if len(texts):
+                    yield texts
+    if not path and glob.has_magic(uri):
+        # polars takes a pattern without files for no lines at all.
+        raise CorpusError(f"{uri}: no file matches this pattern, or all that do are empty")
 
 
 def _column(schema: pl.Schema, field: str, path: str) -> pl.Expr:

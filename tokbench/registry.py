@@ -122,7 +122,9 @@ class Registry(Generic[T]):
         for key, text in given:
             if key not in known:
                 listed = ", ".join(known) or "none"
-                message = f"{self.noun} {name} has no parameter {key!r}; {nearest(key, known)}parameters: {listed}"
+                message = (
+                    f"{self.noun} {name} has no parameter {key!r}; {nearest(key, known)}parameters: {listed}"
+                )
                 raise self._error(message)
             if key in values:
                 message = f"{self.noun} {name}: parameter {key} is given twice in {spelling!r}"

@@ -103,11 +103,11 @@ class Start:
             unknown=old.unknown,
             partial=old.partial,
         )
-        mine = self.model.merges
+        left, right, result = self.model.merge_columns
         joined = merge_list(
-            np.concatenate([mine.left, merges.left]),
-            np.concatenate([mine.right, merges.right]),
-            np.concatenate([mine.result, merges.result]),
+            np.concatenate([left, merges.left]),
+            np.concatenate([right, merges.right]),
+            np.concatenate([result, merges.result]),
         )
         return replace(self.model, vocab=vocab, merges=joined)
 
@@ -125,7 +125,12 @@ def model_of(base: Tokenizer, *, what: str) -> BpeModel:
         )
         raise ParameterError(message)
     if base.model.method != "merges":
-        message = f"{what}: {base.name} takes the longest token that fits; it has no merges to go on from"
+        message = (
+            f"{what}: {base.name} encodes by the method {base.model.method!r}; it has no merges to go on from"
+        )
+        raise ParameterError(message)
+    if base.model.supers is not None or base.model.scaffold:
+        message = f"{what}: {base.name} has supers or scaffold tokens, which merging cannot go on from"
         raise ParameterError(message)
     return base.model
 
@@ -160,7 +165,7 @@ def continued(
         arena=arena,
         offsets=offsets,
         ordinary=ordinary,
-        merges=(model.merges.left, model.merges.right, model.merges.result),
+        merges=model.merge_columns,
         fallback=None if fallback is None else fallback[0],
         unknown=model.vocab.unknown_id,
         whole_words=model.whole_words,

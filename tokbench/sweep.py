@@ -64,8 +64,12 @@ def cut(tokenizer: BpeTokenizer, *, vocab_size: int) -> BpeTokenizer:
     if training is None or training.log is None:
         message = f"{tokenizer.name}: only a tokenizer that has just been trained can be cut to a size"
         raise ParameterError(message)
+    if model.method != "merges":
+        message = f"{tokenizer.name}: encodes by the method {model.method!r}; only plain merges can be cut to a size"
+        raise ParameterError(message)
     n_earlier = len(model.merges) - len(training.log)
-    result = model.merges.result.astype(np.int64)
+    left, right, made = model.merge_columns
+    result = made.astype(np.int64)
     first = _first_new(model.vocab, result, n_earlier)
     if vocab_size < first:
         message = f"vocab_size: must be at least {first}, what the training started from; got {vocab_size}"
@@ -74,7 +78,7 @@ def cut(tokenizer: BpeTokenizer, *, vocab_size: int) -> BpeTokenizer:
     sizes = np.maximum.accumulate(np.append(first, result[n_earlier:] + 1))
     n_steps = min(int(np.searchsorted(sizes, vocab_size)), len(training.log))
     kept = slice(0, n_earlier + n_steps)
-    merges = Merges(model.merges.left[kept], model.merges.right[kept], model.merges.result[kept])
+    merges = Merges(left[kept], right[kept], made[kept])
     gone = set(result.tolist()) - set(merges.result.tolist())
     old = model.vocab
     vocab = Vocab(

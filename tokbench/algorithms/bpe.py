@@ -22,9 +22,9 @@ class Bpe(Algorithm):
         aliases=("plain",),
         summary="plain byte-pair encoding: always merge the most frequent pair",
         definition=(
-            "Start from the alphabet (256 bytes). Until the vocabulary is full, take the adjacent pair with the highest "
-            "count inside pretokens, over all languages together, and replace it by a new token everywhere, leftmost "
-            "first. Encoding repeats the merges in their order."
+            "Start from the alphabet (256 bytes). Until the vocabulary is full, take the adjacent pair with the "
+            "highest count inside pretokens, over all languages together, and replace it by a new token everywhere, "
+            "leftmost first. Encoding repeats the merges in their order."
         ),
         source="Sennrich, Haddow, Birch (2016), arXiv 1508.07909; defaults as Hugging Face's BpeTrainer",
         export="Hugging Face tokenizer.json and tiktoken, exactly",
@@ -44,14 +44,15 @@ class Bpe(Algorithm):
             "unknown",
             "alphabet_order",
             "tie_break",
+            "objective",
             "min_pretoken_count",
             "weights",
             "alpha",
             "start",
         )
-        default = "cl100k" if request.start is None else request.start.pretokenizer or "cl100k"
+        default = None if request.start is None else request.start.pretokenizer
         return train(
-            request.counts(default),
+            request.counts(default or self.default_pretokenizer),
             vocab_size=request.vocab_size,
             special_tokens=request.special_tokens,
             allow_smaller=request.allow_smaller,

@@ -48,9 +48,9 @@ def _root(
 
 
 def _register() -> None:
-    from tokbench.cli import corpora, count, decode, encode, evaluate, extend, metrics, train
+    from tokbench.cli import algorithms, corpora, count, decode, encode, evaluate, extend, metrics, train
 
-    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics):
+    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms):
         verb.register(app)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tokbench.errors import ParameterError
+
+if TYPE_CHECKING:
+    from tokbench.corpus import Corpus as OpenCorpus
 
 _CORPUS = typer.Option(
     "--corpus",
@@ -66,14 +69,13 @@ Alpha = Annotated[
         help="Draw the languages' shares of the text together: share ∝ bytes^alpha; 1 as they are, 0 all equal.",
     ),
 ]
-MinPretokenCount = Annotated[
-    int,
-    typer.Option(
-        "--min-pretoken-count",
-        min=1,
-        help="Leave out pretokens that occur less often in all languages together; what this drops is reported.",
-    ),
-]
+_MIN_PRETOKEN_COUNT = typer.Option(
+    "--min-pretoken-count",
+    min=1,
+    help="Leave out pretokens that occur less often in all languages together; what this drops is reported.",
+)
+MinPretokenCount = Annotated[int, _MIN_PRETOKEN_COUNT]
+OptionalMinPretokenCount = Annotated[int | None, _MIN_PRETOKEN_COUNT]
 
 
 def parse_weights(given: list[str] | None) -> dict[str, str] | None:
@@ -109,6 +111,27 @@ def parse_size(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise ParameterError(f"{text!r} is no number of tokens; write 32000 or 32k")
     return int(digits) * (1000 if thousands else 1)
+
+
+def open_parallel(specs: list[str]) -> OpenCorpus:
+    """Open a corpus whose documents correspond to each other; a named corpus or a TOML file says so itself.
+
+    Raises:
+        CorpusError: the languages have different numbers of documents, or a named corpus is not parallel.
+    """
+    from tokbench.corpora import open_corpus
+
+    pairs = all("=" in spec and not spec.startswith(tuple(f"{name}=" for name in _cards())) for spec in specs)
+    corpus = open_corpus(specs, parallel=True, document="line") if pairs else open_corpus(specs)
+    if not corpus.parallel:
+        raise ParameterError(f"--dev {' '.join(specs)}: {corpus.name} is not a parallel corpus")
+    return corpus
+
+
+def _cards() -> list[str]:
+    from tokbench.corpora import names
+
+    return names()
 
 
 def split_names(given: str | None) -> list[str] | None:

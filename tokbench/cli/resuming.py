@@ -64,7 +64,7 @@ def resumed(context: typer.Context, out: Path) -> tuple[Checkpoint, dict[str, An
                 f"--{name.replace('_', '-')} was {json.dumps(typed)} when {out} was begun, not "
                 f"{json.dumps(_plain(value))}; leave it out, or delete {checkpoint.directory} to start again"
             )
-        parameters[name] = Path(typed) if name in ("out", "counts") and typed is not None else typed
+        parameters[name] = Path(typed) if name == "out" and typed is not None else typed
     return checkpoint, {**parameters, "resume": None}
 
 

@@ -45,6 +45,14 @@ class State(Protocol):
         """Return the most frequent pair; None when no pair reaches the minimum frequency."""
         ...
 
+    def top(self, k: int) -> Sequence[Merge]:
+        """Return the `k` most frequent pairs over all groups, best first; fewer when there are fewer."""
+        ...
+
+    def id_of(self, left: int, right: int) -> int:
+        """Return the id that merging `left right` would give: a new one, or that of the token it spells."""
+        ...
+
     def count(self, left: int, right: int, group: int | None = None) -> int:
         """Return how often `left` stands directly before `right`."""
         ...

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::{Error, Result};
 
 /// The phases that a loop can report, in the order of [`Control::phase`]'s index.
-pub const PHASES: [&str; 9] = [
+pub const PHASES: [&str; 10] = [
     "starting",
     "reading",
     "counting",
     "sorting",
     "indexing",
     "merging",
+    "pruning",
     "encoding",
     "writing",
     "verifying",

@@ -3,6 +3,7 @@
 //! Every function that can take long receives a [`Control`], through which the caller watches progress and
 //! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
 
+pub mod codes;
 pub mod control;
 pub mod count;
 pub mod counts;
@@ -11,6 +12,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod pretokenize;
+pub mod prune;
 pub mod words;
 
 pub use control::Control;

@@ -22,7 +22,11 @@ fn parts(words: &[&[u8]], spec: &str) -> Parts {
     let merges = merges_of_ranks(&vocabulary, &Control::new()).unwrap();
     Parts {
         vocabulary,
+        transient: Vec::new(),
         method: Method::Merges(merges),
+        width: None,
+        scaffold: Vec::new(),
+        supers: Vec::new(),
         pretokenizer: Pretokenizer::parse(spec).unwrap(),
         unit: Unit::Byte,
         fallback: Fallback::default(),

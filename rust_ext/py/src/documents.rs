@@ -1,11 +1,13 @@
-//! The Python class that reads a file's documents in batches.
+//! What Python reads documents with: a file in batches, and records that another reader has fetched.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use tokbench_core::count::{Boundary, Compression, DocumentReader as Reader, Format, Source};
+use tokbench_core::count::{
+    Boundary, Compression, DocumentReader as Reader, Format, Source, json_texts as find,
+};
 
 use crate::door::{misuse, raise, run};
 
@@ -85,4 +87,22 @@ impl DocumentReader {
         *held = Some(reader);
         Ok(batch.map(|batch| (batch.data.into_pyarray(py), batch.offsets.into_pyarray(py))))
     }
+}
+
+/// The texts of JSONL records that lie back to back, and their offsets; `first` is the line number of the first.
+#[pyfunction]
+#[expect(clippy::type_complexity, reason = "a pair of arrays")]
+pub fn json_texts<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    first: u64,
+    field: &str,
+    data: PyReadonlyArray1<'py, u8>,
+    offsets: PyReadonlyArray1<'py, i64>,
+) -> PyResult<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<i64>>)> {
+    let (data, offsets) = (data.as_slice()?, offsets.as_slice()?);
+    let (texts, ends) = run(py, None, |control| {
+        find(&path, first, field, data, offsets, control)
+    })?;
+    Ok((texts.into_pyarray(py), ends.into_pyarray(py)))
 }

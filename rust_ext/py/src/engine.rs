@@ -228,6 +228,20 @@ impl Engine {
         Ok(best.map(|best| (best.left, best.right, best.count)))
     }
 
+    /// The `k` most frequent pairs over all groups, best first, as (left, right, count).
+    fn top(&mut self, py: Python<'_>, k: usize) -> PyResult<Vec<(u32, u32, u64)>> {
+        let top = self.work(py, |engine, control| engine.top(k, control))?;
+        Ok(top
+            .iter()
+            .map(|best| (best.left, best.right, best.count))
+            .collect())
+    }
+
+    /// The id that merging a pair would give.
+    fn id_of(&self, py: Python<'_>, left: u32, right: u32) -> PyResult<u32> {
+        self.engine.id_of(left, right).map_err(|error| raise(py, &error))
+    }
+
     /// Merges a pair everywhere; returns (result, count before, replacements).
     fn merge(&mut self, py: Python<'_>, left: u32, right: u32) -> PyResult<(u32, u64, u64)> {
         let merged = self.work(py, |engine, control| engine.merge(left, right, control))?;

@@ -3,6 +3,7 @@
 
 use pyo3::prelude::*;
 
+mod codes;
 mod counter;
 mod counts;
 mod documents;
@@ -24,7 +25,12 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_function(wrap_pyfunction!(documents::json_texts, module)?)?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::code_length, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::varint, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::zstd_size, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::prune_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
     module.add_class::<counter::CountStream>()?;
     module.add_class::<counter::Counter>()?;

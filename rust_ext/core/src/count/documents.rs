@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::path::Path;
 
 use memchr::{memchr, memmem};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::read::Block;
 use super::source::{Boundary, Format, Source};
-use crate::{Error, Result};
+use crate::{Control, Error, Result};
 
 /// Where a document was found, for messages about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,47 @@ pub fn for_each_document(
             })
         }
     }
+}
+
+/// The texts of JSONL records that lie back to back, and their offsets; blank records have none.
+///
+/// `path` and `first` (the line number of the first record) are for messages; record `i` is
+/// `data[offsets[i]..offsets[i + 1]]`.
+///
+/// # Errors
+/// [`Error::Record`] naming the line of a malformed record, [`Error::Parameter`] for offsets that do not fit
+/// the data, [`Error::Interrupted`].
+#[expect(clippy::cast_possible_wrap, reason = "memory holds fewer than 2^63 bytes")]
+pub fn json_texts(
+    path: &Path,
+    first: u64,
+    field: &str,
+    data: &[u8],
+    offsets: &[i64],
+    control: &Control,
+) -> Result<(Vec<u8>, Vec<i64>)> {
+    let (mut texts, mut ends) = (Vec::with_capacity(data.len()), vec![0]);
+    for (line, pair) in (first..).zip(offsets.windows(2)) {
+        let range = usize::try_from(pair[0]).ok().zip(usize::try_from(pair[1]).ok());
+        let record = range
+            .and_then(|(start, end)| data.get(start..end))
+            .ok_or_else(|| Error::Parameter {
+                name: "offsets",
+                message: format!("{} … {} are not within {} bytes", pair[0], pair[1], data.len()),
+            })?;
+        if record.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let text = json_text(record, field).map_err(|message| Error::Record {
+            path: path.to_owned(),
+            line,
+            message,
+        })?;
+        texts.extend_from_slice(&text);
+        ends.push(texts.len() as i64);
+        control.check()?;
+    }
+    Ok((texts, ends))
 }
 
 /// Calls `visit` with the position and the bytes of each document of a text.

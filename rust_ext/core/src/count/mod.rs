@@ -22,6 +22,7 @@ mod worker;
 pub use add::add;
 pub use batches::{DocumentBatch, DocumentReader};
 pub use counter::{BLOCK, Counter, Memory, Options};
+pub use documents::json_texts;
 pub use source::{Boundary, Compression, Format, Source};
 pub use stream::CountStream;
 

@@ -37,6 +37,7 @@ mod square;
 mod table;
 mod ties;
 mod tokens;
+mod top;
 mod verify;
 mod weights;
 
