@@ -4,6 +4,26 @@ To add one: a frozen dataclass with an ``about`` and ``train``, decorated with `
 of its own here (or in another package, with an entry point of the group ``tokbench.algorithms``).
 """
 
-from tokbench.algorithms import bpe, compression, parity
+from tokbench.algorithms import (
+    boundless,
+    boundless_one_pass,
+    bpe,
+    compression,
+    parity,
+    picky,
+    scaffold,
+    supertokens,
+    superword,
+)
 
-__all__ = ["bpe", "compression", "parity"]
+__all__ = [
+    "boundless",
+    "boundless_one_pass",
+    "bpe",
+    "compression",
+    "parity",
+    "picky",
+    "scaffold",
+    "supertokens",
+    "superword",
+]

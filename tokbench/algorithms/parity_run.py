@@ -13,7 +13,7 @@ from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError
 from tokbench.merges import Merges
 from tokbench.tokenizer import Tokenizer
-from tokbench.train import start, vocabulary
+from tokbench.train import start, vocab_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +100,7 @@ class Balanced:
                 f"{'the text of ' + next(iter(exhausted)) if len(exhausted) == 1 else 'any language to be served'}; "
                 f"use more text, a smaller vocab_size or min_frequency, or allow_smaller"
             )
-        vocab = vocabulary(engine, settings)
+        vocab = vocab_of(engine, settings)
         log = self._log(*columns, vocab=vocab)
         training = Training({**facts, **report, "exhausted": exhausted}, log)
         return Tokenizer.from_training(

@@ -10,8 +10,10 @@ mod documents;
 mod door;
 mod encoder;
 mod engine;
+mod engine_inputs;
 mod parity;
 mod pretokenizer;
+mod runs;
 mod words;
 
 #[pymodule]
@@ -40,6 +42,9 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<parity::Parity>()?;
+    module.add_class::<runs::RunCounter>()?;
+    module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;
     Ok(())
 }
 

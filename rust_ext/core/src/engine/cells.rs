@@ -1,7 +1,8 @@
 //! The words: one array of {symbol, weight} over all initial symbols of all unique words.
 //!
-//! Words stand between [`EDGE`] cells. A token is written at the first and at the last cell it covers; the cells
-//! between hold [`INSIDE`]. A token's length in cells follows from its id, so neighbours need no links: the
+//! Words stand between [`EDGE`] cells. A token is written at the first and, marked [`LAST`], at the last cell it
+//! covers (a token of one cell without the mark); the cells between hold [`INSIDE`]. So a cell that holds a token
+//! unmarked is where it starts, which a stale position relies on where tokens can be split again. A token's length in cells follows from its id, so neighbours need no links: the
 //! token on the right starts behind the last cell, and the cell before the first names the token on the left.
 //! Words of one symbol never meet a neighbour and are only counted.
 
@@ -11,10 +12,12 @@ use super::tokens::Tokens;
 pub(crate) use super::weights::Weights;
 use crate::{Control, Error, PretokenCounts, Result};
 
+/// Marks the last cell of a token of several.
+pub(crate) const LAST: u32 = 1 << 31;
 /// Between words.
-pub(crate) const EDGE: u32 = u32::MAX;
+pub(crate) const EDGE: u32 = LAST - 1;
 /// Inside a token of more than two cells.
-pub(crate) const INSIDE: u32 = u32::MAX - 1;
+pub(crate) const INSIDE: u32 = EDGE - 1;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]

@@ -7,7 +7,7 @@ use super::heap::Claim;
 use super::sketch::Sketch;
 use super::square::SIDE;
 use super::table::{Entry, Table, VACANT};
-use super::ties::key;
+use super::ties::{key, pair};
 use crate::{Control, Result};
 
 /// Which counts a pair is followed for.
@@ -77,7 +77,7 @@ impl Engine {
                             && sketch.may_reach(key, u64::from(group) + 1, groups.floor(group)));
                 });
             }
-            if may
+            if (may || self.is_always_followed(left, right))
                 && fresh.get(key).is_none()
                 && self.table.get(key).is_none()
                 && self.is_allowed(left, right)
@@ -103,8 +103,11 @@ impl Engine {
             }
             Ok(())
         })?;
-        let misses = |&(_, entry): &(u64, &Entry)| {
-            entry.count < self.floor && groups.as_ref().is_none_or(|groups| !groups.reaches_floor(entry))
+        let misses = |&(key, entry): &(u64, &Entry)| {
+            let (left, right) = pair(key);
+            entry.count < self.floor
+                && !self.is_always_followed(left, right)
+                && groups.as_ref().is_none_or(|groups| !groups.reaches_floor(entry))
         };
         let dropped: Vec<u64> = fresh.iter().filter(misses).map(|(key, _)| key).collect();
         for key in dropped {
@@ -137,6 +140,9 @@ impl Engine {
         self.groups = groups;
         for (key, &entry) in fresh.iter() {
             self.table.insert(key, entry)?;
+        }
+        if let Some(rising) = &mut self.rising {
+            rising.clear();
         }
         self.claim_all(columns);
         self.claim_fresh(&fresh, columns);

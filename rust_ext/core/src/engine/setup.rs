@@ -54,6 +54,10 @@ pub enum TieRule {
 }
 
 /// All of it.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four switches that are independent of each other"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
     /// What one initial symbol is.
@@ -86,6 +90,11 @@ pub struct Setup {
     pub silent_groups: usize,
     /// Follow no pair for its count over all groups before that is asked for: for speed, never for the result.
     pub total_closed: bool,
+    /// Whether `x x x` holds the pair (x, x) twice (as Hugging Face and most others count) or once, as often as it
+    /// can be merged (the BoundlessBPE family).
+    pub overlap: bool,
+    /// Whether tokens can be split again, for which the places of every token are kept.
+    pub deletions: bool,
 }
 
 impl Default for Setup {
@@ -107,6 +116,8 @@ impl Default for Setup {
             track_groups: false,
             silent_groups: 0,
             total_closed: false,
+            overlap: true,
+            deletions: false,
         }
     }
 }
@@ -164,6 +175,12 @@ impl Setup {
                     "must be at least 1 and hold the initial alphabet of {sure} symbols, got {limit}; \
                      use initial_alphabet=\"seen\" to keep only the most frequent symbols"
                 ),
+            );
+        }
+        if self.track_groups && (self.deletions || !self.overlap) {
+            return fail(
+                "track_groups",
+                "counts per group can neither rise nor leave overlaps out".into(),
             );
         }
         if self.max_token_length.is_some_and(|limit| limit < 2) {

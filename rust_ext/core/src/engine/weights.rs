@@ -7,6 +7,8 @@
 //! *Silent* groups (the last ones) are texts that are only segmented along: they count in the lengths of the texts,
 //! but in no pair, token or total.
 
+use std::cell::RefCell;
+
 use crate::{Error, PretokenCounts, Result};
 
 #[derive(Debug)]
@@ -75,6 +77,22 @@ impl Weights {
         Ok(RECORD | place as u32)
     }
 
+    /// The weight of something that occurs `count` times in the only group.
+    pub(super) fn encode_count(&mut self, count: u64) -> Result<u32> {
+        debug_assert_eq!((self.group_bits, self.n_loud), (0, 1), "there is one group");
+        if count < u64::from(RECORD) {
+            return Ok(count as u32);
+        }
+        let place = self.records.len();
+        if place >= RECORD as usize {
+            return Err(Error::TooLarge {
+                message: "the sequences that occur 2^31 times fill more than 2^31 values".into(),
+            });
+        }
+        self.records.extend([count, WIDE | 1 << 32 | 1, 0, count]);
+        Ok(RECORD | place as u32)
+    }
+
     /// The count over all groups but the silent ones.
     #[inline]
     pub(crate) fn total(&self, weight: u32) -> u64 {
@@ -129,6 +147,13 @@ impl Weights {
                 silent(cell[0] as u32, cell[1]);
             }
         }
+    }
+
+    /// Calls `sink(group, count)` for every group, ascending, the silent ones last.
+    pub(crate) fn each_with_silent(&self, weight: u32, sink: impl FnMut(u32, u64)) {
+        let sink = RefCell::new(sink);
+        let both = |group, count| sink.borrow_mut()(group, count);
+        self.each_of_both(weight, both, both);
     }
 
     /// The count in one group, which is not silent.
@@ -192,9 +217,7 @@ mod tests {
                 let weight = weights.encode(&counts, row).unwrap();
                 let (mut loud, mut all) = (Vec::new(), Vec::new());
                 weights.each(weight, |group, count| loud.push((group, count)));
-                let unheard = std::cell::RefCell::new(&mut all);
-                let push = |group, count| unheard.borrow_mut().push((group, count));
-                weights.each_of_both(weight, push, push);
+                weights.each_with_silent(weight, |group, count| all.push((group, count)));
                 let heard = cells.iter().filter(|cell| (cell.0 as usize) < 3 - n_silent);
                 assert_eq!(all, *cells);
                 assert_eq!(loud, heard.clone().copied().collect::<Vec<_>>());
