@@ -319,12 +319,18 @@ def start(
     settings: Settings,
     *,
     track_groups: bool = False,
+    silent_groups: int = 0,
+    total_closed: bool = False,
     overlap: bool = True,
     deletions: bool = False,
     first_floor: int | None = None,
     progress: Progress | None = None,
 ) -> _rust.Engine:
-    """Make the engine for a run: words laid out, pairs counted, nothing merged yet."""
+    """Make the engine for a run: words laid out, pairs counted, nothing merged yet.
+
+    The last `silent_groups` groups are only segmented along: they count in the lengths, but in no pair. With
+    `total_closed` pairs are not followed for their total count before that is asked for.
+    """
     uncovered = (
         "byte_fallback" if settings.byte_fallback else "drop" if settings.unknown is None else "unknown"
     )
@@ -344,6 +350,8 @@ def start(
         expected_merges=settings.vocab_size,
         first_floor=first_floor,
         track_groups=track_groups,
+        silent_groups=silent_groups,
+        total_closed=total_closed,
         overlap=overlap,
         deletions=deletions,
         progress=progress,
