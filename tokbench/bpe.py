@@ -20,6 +20,7 @@ from tokbench import _rust
 from tokbench.errors import VocabError
 from tokbench.merges import Merges
 from tokbench.operations import Operations
+from tokbench.steps import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,7 +124,8 @@ class BpeModel:
         scores: one number per id for ``unigram``, natural logarithms of probabilities; the higher the better.
             Those of ids that no text reaches by its bytes do not matter.
         width: longest token, in bytes, that a method which does not merge looks for; None for all tokens.
-        steps: reversible changes of the text before everything else, by name.
+        steps: reversible changes of the text between special tokens before everything else, as `tokbench.steps`
+            spells them. `encoder` does not do them; a tokenizer does.
 
     An id that a merge makes and the vocabulary does not have is *transient*: it exists only while a pretoken is
     encoded. It must be scaffold, or deleted in the end.
@@ -169,6 +171,9 @@ class BpeModel:
             object.__setattr__(self, "merges", Operations(("merge", *step) for step in self.merges))
         if self.scores is not None:
             object.__setattr__(self, "scores", tuple(float(score) for score in self.scores))
+        if self.steps:
+            object.__setattr__(self, "steps", Chain(self.steps).spelled)
+            _check_steps(self)
         _check_method(self)
         _check_transient(self)
 
@@ -312,6 +317,22 @@ class BpeModel:
         return replace(self, pretokenizer=pretokenizer)
 
 
+def _check_steps(model: BpeModel) -> None:
+    """Refuse what would look for something in the text as given that the steps have changed, or the other way round."""
+    if model.normalizer is not None or model.prefix_space:
+        message = "steps: a normalizer or prefix space beside them is not known; neither can be taken back"
+        raise VocabError(message)
+    for token in model.added:
+        if not token.special or token.normalized or token.lstrip or token.rstrip:
+            message = (
+                f"steps: {token.text!r} is matched in all text or with what stands beside it; make it special"
+            )
+            raise VocabError(message)
+        if token.token_id in model.vocab.tokens:
+            message = f"steps: special token {token.text!r} shares id {token.token_id} with ordinary text; rename it"
+            raise VocabError(message)
+
+
 def _check_method(model: BpeModel) -> None:
     replay = isinstance(model.merges, Operations)
     if model.method == "merges" and replay:
@@ -338,9 +359,6 @@ def _check_method(model: BpeModel) -> None:
             raise VocabError(message)
     if model.width is not None and model.width < 1:
         message = f"width: {model.width}; at least one byte is needed"
-        raise VocabError(message)
-    if model.steps:
-        message = f"steps: {model.steps[0]!r} is not known"
         raise VocabError(message)
     for left, right, result in model.supers or ():
         for token in (left, right, result):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokbench.algorithm import Request, parse
+from tokbench.errors import ParameterError
+from tokbench.steps import Chain
+from tokbench.steps.changed import changed
+from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +48,7 @@ def train(
     weights: Mapping[str, Number] | None = None,
     alpha: float | None = None,
     start: Tokenizer | None = None,
+    steps: Sequence[str] = (),
     threads: int | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -81,6 +87,8 @@ def train(
         weights: how much a group's counts count.
         alpha: weigh the groups so that their shares of the bytes become ``n^alpha / Σ n^alpha`` instead.
         start: a trained tokenizer to go on from, up to `vocab_size`.
+        steps: reversible changes of the text before everything else, in order, such as ``["case"]``
+            (`tokbench.steps`); training sees changed text, and the tokenizer changes text and takes it back.
         threads: for counting; all cores unless given.
         checkpoint: keeps finished counts and merges; with one that is resumed, a killed run ends with the result
             of an uninterrupted one.
@@ -96,12 +104,15 @@ def train(
         >>> train(counts, vocab_size=260).vocab.token_bytes(256)
         b'we'
     """
+    if isinstance(steps, str):
+        message = f"steps: give a list of steps, such as [{steps!r}], not one string"
+        raise ParameterError(message)
     request = Request(
-        source=source,
+        source=changed(source, steps) if steps else source,
         vocab_size=vocab_size,
         pretokenizer=pretokenizer,
         special_tokens=special_tokens if isinstance(special_tokens, str) else tuple(special_tokens),
-        dev=dev,
+        dev=changed(dev, steps) if steps and dev is not None else dev,
         seed=seed,
         min_frequency=min_frequency,
         max_token_length=max_token_length,
@@ -118,9 +129,46 @@ def train(
         min_pretoken_count=min_pretoken_count,
         weights=weights,
         alpha=alpha,
-        start=start,
+        start=None if start is None else without_steps(start, steps),
         threads=threads,
         checkpoint=checkpoint,
         progress=progress,
     )
-    return parse(algorithm).train(request)
+    return with_steps(parse(algorithm).train(request), steps)
+
+
+def without_steps(start: Tokenizer, steps: Sequence[str]) -> Tokenizer:
+    """Return a tokenizer to go on from as one of the changed text.
+
+    Raises:
+        ParameterError: when its steps are not `steps`.
+    """
+    wanted = Chain(steps).spelled
+    if start.steps != wanted:
+        message = (
+            f"start: {start.name} was trained with the steps {', '.join(start.steps) or 'none'}, now there are "
+            f"{', '.join(wanted) or 'none'}; name the same ones"
+        )
+        raise ParameterError(message)
+    if not isinstance(start, BpeTokenizer) or not wanted:
+        return start
+    return BpeTokenizer(replace(start.model, steps=()), name=start.name, training=start.training)
+
+
+def with_steps(trained: Tokenizer, steps: Sequence[str]) -> Tokenizer:
+    """Return a tokenizer of changed text as one of text.
+
+    Raises:
+        ParameterError: when another library encodes for it.
+        VocabError: when a special token shares its id with ordinary text.
+    """
+    if not steps:
+        return trained
+    if not isinstance(trained, BpeTokenizer):
+        message = f"steps: a {trained.kind} tokenizer is encoded by another library, which has no steps; leave them out"
+        raise ParameterError(message)
+    model = replace(trained.model, steps=tuple(steps))
+    training = trained.training
+    if training is not None:
+        training = replace(training, settings={**training.settings, "steps": list(model.steps)})
+    return BpeTokenizer(model, name=trained.name, training=training)

@@ -122,6 +122,15 @@ def train(
             help="Trained tokenizer to go on from, up to --vocab-size; keeps its ids.",
         ),
     ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step",
+            metavar="NAME[(…)]",
+            help="Reversible change of the text before everything else, such as case; repeatable, in this order. Of "
+            "a corpus only; the tokenizer takes it back when it decodes.",
+        ),
+    ] = None,
     weight: parameters.Weight = None,
     alpha: parameters.Alpha = None,
     min_pretoken_count: parameters.OptionalMinPretokenCount = None,
@@ -218,8 +227,10 @@ def train(
     from tokbench.corpora import open_corpus
     from tokbench.counts import PretokenCounts
     from tokbench.run import check_formats, check_target, write_run, write_runs
+    from tokbench.steps.changed import changed
     from tokbench.sweep import cut
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
+    from tokbench.training import with_steps, without_steps
 
     checkpoint: Checkpoint | None = context.obj
     if resume is not None:
@@ -236,7 +247,8 @@ def train(
     check_target(out, overwrite=overwrite)
     sizes = [parameters.parse_size(size) for size in vocab_size.split(",")]
     weights = parameters.parse_weights(weight)
-    base = None if start is None else Tokenizer.load(start)
+    steps = step or []
+    base = None if start is None else without_steps(Tokenizer.load(start), steps)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
     chosen = parse(algorithm)
@@ -256,7 +268,7 @@ def train(
         "alpha": alpha,
         "start": base,
         "seed": seed,
-        "dev": _open_dev(dev, parallel=chosen.parallel_dev),
+        "dev": _open_dev(dev, parallel=chosen.parallel_dev, steps=steps),
     }
     if len(sizes) > 1 and chosen.about.name != "bpe":
         raise ParameterError(
@@ -275,6 +287,7 @@ def train(
                 )
         else:
             source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
+        source = changed(source, steps) if steps else source
         request = Request(
             source=source,
             vocab_size=max(sizes),
@@ -291,7 +304,7 @@ def train(
             default = None if base is None else base.pretokenizer
             source = request.counts(default or chosen.default_pretokenizer)
             request = replace(request, source=source, pretokenizer=None)
-        largest = chosen.train(request)
+        largest = with_steps(chosen.train(request), steps)
         made: dict[int, Tokenizer] = {max(sizes): largest}
         if len(sizes) > 1 and isinstance(largest, BpeTokenizer):
             made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
@@ -304,6 +317,7 @@ def train(
         "algorithm": spell(chosen),
         "dev": dev,
         "seed": seed,
+        "step": step,
     }
     amount: dict[str, object] = {}
     if isinstance(source, PretokenCounts):
@@ -353,9 +367,11 @@ def train(
         )
 
 
-def _open_dev(specs: list[str] | None, *, parallel: bool) -> Corpus | None:
+def _open_dev(specs: list[str] | None, *, parallel: bool, steps: list[str]) -> Corpus | None:
     from tokbench.corpora import open_corpus
+    from tokbench.steps.changed import changed
 
     if specs is None:
         return None
-    return parameters.open_parallel(specs) if parallel else open_corpus(specs)
+    corpus = parameters.open_parallel(specs) if parallel else open_corpus(specs)
+    return changed(corpus, steps) if steps else corpus

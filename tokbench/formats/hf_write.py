@@ -28,6 +28,8 @@ def document(model: BpeModel) -> Mapping[str, Any]:
         NotRepresentableError: naming what the format cannot express.
     """
     model = model.ranked
+    if model.steps:
+        _refuse(f"it changes the text by {', '.join(model.steps)} before everything else")
     if model.method == "replay":
         _refuse("it replays operations that delete tokens")
     if model.method not in ("merges", "longest", "fewest", "unigram"):
