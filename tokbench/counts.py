@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +24,7 @@ from tokbench.corpus import Corpus, Paths, batches_of
 from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, local_path, parts_of, table_of, write_parts
 from tokbench.counting import BLOCK_BYTES, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
-from tokbench.weights import Number, Weights
+from tokbench.weights import Number, TermWeights, Weights, exact
 
 if TYPE_CHECKING:
     import os
@@ -234,6 +237,51 @@ class PretokenCounts:
         native = _rust.PretokenCounts(
             list(self.groups), arena, offsets, row_starts, group_ids, counts * parts[group_ids]
         )
+        return PretokenCounts(native, self.pretokenizer, self.corpus_fingerprint, made)
+
+    def reweighted(
+        self, weights: Mapping[str, Number] | Mapping[bytes, Number] | Callable[[bytes], Number]
+    ) -> PretokenCounts:
+        """Multiply each pretoken's counts by its own weight, so that chosen words decide more of the merges.
+
+        Of a mapping from terms to weights a pretoken takes the weight of the term that it is, one leading space aside
+        (`tokbench.weights.TermWeights`); a callable is asked for every pretoken. The counts stay exact integers: the
+        table is in units of one over the new ``weights.scale``, which carries on an earlier weighting. Weights of 1
+        leave the table as it is.
+
+        Raises:
+            ParameterError: for a weight that is not positive or has more than four decimals.
+            CorpusError: when a weighted count reaches 2⁶⁴.
+
+        >>> table = PretokenCounts.from_mapping({"eng": {b" ion": 4, b" on": 3}}).reweighted({"ion": 1.5})
+        >>> table.to_frame()["count"].to_list(), table.weights.scale
+        ([12, 6], 2)
+        """
+        weigh = TermWeights.of(weights) if isinstance(weights, Mapping) else weights
+        arena, offsets, row_starts, group_ids, counts = self.native.arrays()
+        data, ends = arena.tobytes(), offsets.tolist()
+        known: dict[Number, Fraction] = {}
+        fractions = []
+        for begin, end in pairwise(ends):
+            pretoken = data[begin:end]
+            value = weigh(pretoken)
+            if value not in known:
+                known[value] = exact(repr(pretoken), value)
+            fractions.append(known[value])
+        scale = math.lcm(*(weight.denominator for weight in known.values()))
+        if scale == 1 and set(known.values()) <= {Fraction(1)}:
+            return self
+        parts = np.repeat(
+            np.array([int(weight * scale) for weight in fractions], dtype=np.uint64),
+            np.diff(row_starts.astype(np.int64)),
+        )
+        if (counts > np.uint64((1 << 64) - 1) // parts).any():
+            raise CorpusError(f"a weighted count reaches 2^64 (scale {scale}); use smaller weights")
+        native = _rust.PretokenCounts(
+            list(self.groups), arena, offsets, row_starts, group_ids, counts * parts
+        )
+        before = self.weights or Weights(dict.fromkeys(self.groups, 1), 1)
+        made = Weights({group: part * scale for group, part in before.parts.items()}, before.scale * scale)
         return PretokenCounts(native, self.pretokenizer, self.corpus_fingerprint, made)
 
     def _check_unweighted(self, verb: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokbench.counts import PretokenCounts
     from tokbench.objectives.protocol import Objective
     from tokbench.tokenizer import Tokenizer
-    from tokbench.weights import Number
+    from tokbench.weights import Number, TermWeights
 
 
 def train(
@@ -47,6 +47,7 @@ def train(
     min_pretoken_count: int | None = None,
     weights: Mapping[str, Number] | None = None,
     alpha: float | None = None,
+    term_weights: TermWeights | Mapping[str, Number] | None = None,
     start: Tokenizer | None = None,
     steps: Sequence[str] = (),
     threads: int | None = None,
@@ -86,6 +87,7 @@ def train(
             reported in the training's settings (``cut_off``).
         weights: how much a group's counts count.
         alpha: weigh the groups so that their shares of the bytes become ``n^alpha / Σ n^alpha`` instead.
+        term_weights: term → how much the counts of that word count, such as ``{"graphene": 3}``.
         start: a trained tokenizer to go on from, up to `vocab_size`.
         steps: reversible changes of the text before everything else, in order, such as ``["case"]``
             (`tokbench.steps`); training sees changed text, and the tokenizer changes text and takes it back.
@@ -129,6 +131,7 @@ def train(
         min_pretoken_count=min_pretoken_count,
         weights=weights,
         alpha=alpha,
+        term_weights=term_weights,
         start=None if start is None else without_steps(start, steps),
         threads=threads,
         checkpoint=checkpoint,

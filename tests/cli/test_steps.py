@@ -27,7 +27,20 @@ def test_train_encode_and_decode_with_a_step(run: Run, tmp_path: Path) -> None:
     ids = run("encode", "mine/v265", stdin="THE iPad\n").stdout
     assert run("decode", "mine/v265", stdin=ids).stdout.strip() == "THE iPad"
     more = ["train", "-c", "eng=text.txt", "-V", "268", "--start", "mine/v265"]
-    assert "name the same ones" in run(*more, "-o", "more", status=2).stderr
+    assert "name the same ones" in run(*more, "-o", "more", status=1).stderr
     run(*more, "-o", "more", "--step", "case")
     assert Tokenizer.load(tmp_path / "more").steps == made.steps
-    assert "did you mean case" in run(*arguments, "--step", "caze", "-o", "wrong", status=2).stderr
+    assert "did you mean case" in run(*arguments, "--step", "caze", "-o", "wrong", status=1).stderr
+
+
+def test_terms_that_weigh_more_become_tokens(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "terms.tsv").write_text("iPad\t50\n", encoding="utf-8")
+    arguments = ["train", "-c", "eng=text.txt", "-V", "260"]
+    run(*arguments, "-o", "plain")
+    run(*arguments, "--term-weights", "terms.tsv", "-o", "weighed")
+    assert b" iPad" not in Tokenizer.load(tmp_path / "plain").vocab
+    assert b" iPad" in Tokenizer.load(tmp_path / "weighed").vocab
+    (tmp_path / "terms.tsv").write_text("iPad 50\n", encoding="utf-8")
+    said = run(*arguments, "--term-weights", "terms.tsv", "-o", "wrong", status=1).stderr
+    assert "terms.tsv:1: expected term<TAB>weight" in said.replace("\n", " ")

@@ -133,6 +133,14 @@ def train(
     ] = None,
     weight: parameters.Weight = None,
     alpha: parameters.Alpha = None,
+    term_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--term-weights",
+            metavar="FILE",
+            help="Let single words count more: lines term<TAB>weight (at most four decimals).",
+        ),
+    ] = None,
     min_pretoken_count: parameters.OptionalMinPretokenCount = None,
     special: Annotated[
         list[str] | None,
@@ -231,6 +239,7 @@ def train(
     from tokbench.sweep import cut
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
     from tokbench.training import with_steps, without_steps
+    from tokbench.weights import TermWeights
 
     checkpoint: Checkpoint | None = context.obj
     if resume is not None:
@@ -266,6 +275,7 @@ def train(
         "min_pretoken_count": min_pretoken_count,
         "weights": weights,
         "alpha": alpha,
+        "term_weights": None if term_weights is None else TermWeights.read(term_weights),
         "start": base,
         "seed": seed,
         "dev": _open_dev(dev, parallel=chosen.parallel_dev, steps=steps),
@@ -318,6 +328,7 @@ def train(
         "dev": dev,
         "seed": seed,
         "step": step,
+        "term_weights": None if term_weights is None else str(term_weights),
     }
     amount: dict[str, object] = {}
     if isinstance(source, PretokenCounts):
