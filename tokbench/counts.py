@@ -24,6 +24,7 @@ from tokbench.corpus import Corpus, Paths, batches_of
 from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, local_path, parts_of, table_of, write_parts
 from tokbench.counting import BLOCK_BYTES, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
+from tokbench.segmenters import pieces
 from tokbench.weights import Number, TermWeights, Weights, exact
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tokbench.checkpoint import Checkpoint
+    from tokbench.segmenters import Segmenter
 
 Progress = Callable[[str, int, int], None]
 """Called with phase, finished units and total units (0 where unknown)."""
@@ -283,6 +285,24 @@ class PretokenCounts:
         before = self.weights or Weights(dict.fromkeys(self.groups, 1), 1)
         made = Weights({group: part * scale for group, part in before.parts.items()}, before.scale * scale)
         return PretokenCounts(native, self.pretokenizer, self.corpus_fingerprint, made)
+
+    def segmented(self, segmenter: Segmenter) -> PretokenCounts:
+        """Count pieces of pretokens instead: what is trained on them makes no token across a cut.
+
+        Σ length · count stays the same. The pre-tokenizer's specification is kept; the segmenter is not part of it.
+
+        >>> from tokbench.segmenters import Lexicon
+        >>> table = PretokenCounts.from_mapping({"tur": {b" evler": 2, b" ev": 1}})
+        >>> table.segmented(Lexicon(("ev", "ler"))).to_frame().select("pretoken", "count").rows()
+        [(b' ev', 3), (b'ler', 2)]
+        """
+        cells: dict[str, dict[bytes, int]] = {group: {} for group in self.groups}
+        for pretoken, group, number in self.to_frame().iter_rows():
+            column = cells[group]
+            for piece in pieces(segmenter, pretoken):
+                column[piece] = column.get(piece, 0) + number
+        made = PretokenCounts.from_mapping(cells, pretokenizer=self.pretokenizer)
+        return PretokenCounts(made.native, self.pretokenizer, None, self.weights)
 
     def _check_unweighted(self, verb: str) -> None:
         if self.weights is not None:

@@ -135,6 +135,9 @@ def model_of(base: Tokenizer, *, what: str) -> BpeModel:
             f"been; name the same steps to tokbench.train, which does that"
         )
         raise ParameterError(message)
+    if base.model.segmenter is not None:
+        message = f"{what}: {base.name} cuts words into morphemes, which the text to go on with has not been"
+        raise ParameterError(message)
     if base.model.supers is not None or base.model.scaffold:
         message = f"{what}: {base.name} has supers or scaffold tokens, which merging cannot go on from"
         raise ParameterError(message)

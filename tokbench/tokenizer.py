@@ -20,6 +20,7 @@ from tokbench.encoding import Encoding, flatten, text_bytes
 from tokbench.errors import NotEncodableError, NotRepresentableError, ParameterError, UnknownTokenError
 from tokbench.formats import detect, tiktoken, tokbench_json
 from tokbench.merges import Merges
+from tokbench.segmenters import PieceEncoder
 from tokbench.steps import Chain
 
 if TYPE_CHECKING:
@@ -331,9 +332,14 @@ class BpeTokenizer(Tokenizer):
         self.unk_id = model.vocab.unknown_id
         self.steps = model.steps
         self.chain = None
-        if model.steps:
+        self._pieces = None
+        if model.steps or model.segmenter is not None:
             self.chain = Chain(model.steps, special={token.text: token.token_id for token in model.added})
-        self._encoder: _rust.BpeEncoder = model.encoder()
+        if model.segmenter is None:
+            self._encoder: _rust.BpeEncoder = model.encoder()
+        else:
+            self._encoder = model.replaced(pretokenizer="none").encoder()
+            self._pieces = PieceEncoder(self._encoder, model.pretokenizer, model.segmenter)
 
     @property
     def native(self) -> _rust.BpeEncoder:
@@ -364,6 +370,8 @@ class BpeTokenizer(Tokenizer):
         def native(
             text: NDArray[np.uint8], ends: NDArray[np.int64]
         ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+            if self._pieces is not None:
+                return self._pieces.encode_batch(text, ends, threads, progress)
             return self._encoder.encode_batch(text, ends, False, threads, progress)  # noqa: FBT003 - its convention
 
         return self.chain.encode(native, data, offsets, allowed=allowed)
@@ -385,6 +393,8 @@ class BpeTokenizer(Tokenizer):
             return self._encoder.encode_with_spans(data, allowed)
 
         def native(text: bytes) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+            if self._pieces is not None:
+                return self._pieces.encode_with_spans(text)
             return self._encoder.encode_with_spans(text, False)  # noqa: FBT003 - its convention
 
         return self.chain.encode_with_spans(native, data, allowed=allowed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tokbench.algorithm import Request, parse
 from tokbench.errors import ParameterError
+from tokbench.segmenters import Lexicon, Table
 from tokbench.steps import Chain
 from tokbench.steps.changed import changed
 from tokbench.tokenizer import BpeTokenizer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tokbench.corpus import Corpus
     from tokbench.counts import PretokenCounts
     from tokbench.objectives.protocol import Objective
+    from tokbench.segmenters import Segmenter
     from tokbench.tokenizer import Tokenizer
     from tokbench.weights import Number, TermWeights
 
@@ -50,6 +52,7 @@ def train(
     term_weights: TermWeights | Mapping[str, Number] | None = None,
     start: Tokenizer | None = None,
     steps: Sequence[str] = (),
+    morphemes: Segmenter | Callable[[bytes], Sequence[bytes]] | None = None,
     threads: int | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -91,6 +94,9 @@ def train(
         start: a trained tokenizer to go on from, up to `vocab_size`.
         steps: reversible changes of the text before everything else, in order, such as ``["case"]``
             (`tokbench.steps`); training sees changed text, and the tokenizer changes text and takes it back.
+        morphemes: what cuts pretokens into morphemes, which no token may cross: a lexicon or a callable pretoken →
+            pieces, whose cuts of the pretokens counted here are kept (`tokbench.segmenters`); others stay whole.
+            Cut-offs and weights of terms then see morphemes.
         threads: for counting; all cores unless given.
         checkpoint: keeps finished counts and merges; with one that is resumed, a killed run ends with the result
             of an uninterrupted one.
@@ -137,7 +143,46 @@ def train(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return with_steps(parse(algorithm).train(request), steps)
+    chosen = parse(algorithm)
+    segmenter = None
+    if morphemes is not None:
+        request, segmenter = in_morphemes(chosen, request, morphemes)
+    return with_steps(with_segmenter(chosen.train(request), segmenter), steps)
+
+
+def in_morphemes(
+    algorithm: Algorithm, request: Request, morphemes: Segmenter | Callable[[bytes], Sequence[bytes]]
+) -> tuple[Request, Segmenter]:
+    """Return the request for counts of morphemes, and the segmenter as data.
+
+    Raises:
+        ParameterError: for an algorithm that reads running text, a start, or pieces that do not make up a pretoken.
+    """
+    if algorithm.reads_text or request.start is not None:
+        other = "start" if request.start is not None else algorithm.about.name
+        message = f"morphemes: are cut out of pretoken counts, which {other} does not go by; leave them out"
+        raise ParameterError(message)
+    counts = request.counts(algorithm.default_pretokenizer)
+    if not isinstance(morphemes, Lexicon | Table):
+        pretokens = counts.to_frame()["pretoken"].unique().to_list()
+        morphemes = Table.of(morphemes, sorted(pretokens))
+    return replace(request, source=counts.segmented(morphemes), pretokenizer=None), morphemes
+
+
+def with_segmenter(trained: Tokenizer, segmenter: Segmenter | None) -> Tokenizer:
+    """Return a tokenizer of morphemes as one of words.
+
+    Raises:
+        ParameterError: when another library encodes for it.
+        VocabError: when it merges whole pretokens.
+    """
+    if segmenter is None:
+        return trained
+    if not isinstance(trained, BpeTokenizer):
+        message = f"morphemes: a {trained.kind} tokenizer is encoded by another library; leave them out"
+        raise ParameterError(message)
+    model = replace(trained.model, segmenter=segmenter)
+    return BpeTokenizer(model, name=trained.name, training=trained.training)
 
 
 def without_steps(start: Tokenizer, steps: Sequence[str]) -> Tokenizer:

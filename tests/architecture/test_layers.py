@@ -19,6 +19,7 @@ ORDER = (
     "count_files",
     "registry",
     "steps",
+    "segmenters",
     "counts",
     "checkpoint",
     "distributed",

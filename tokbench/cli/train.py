@@ -131,6 +131,15 @@ def train(
             "a corpus only; the tokenizer takes it back when it decodes.",
         ),
     ] = None,
+    morphemes: Annotated[
+        Path | None,
+        typer.Option(
+            "--morphemes",
+            metavar="FILE",
+            help="Cut words into the morphemes of a list, one a line, or of a Hunspell .dic (longest match) before "
+            "merging; no token crosses a cut.",
+        ),
+    ] = None,
     weight: parameters.Weight = None,
     alpha: parameters.Alpha = None,
     term_weights: Annotated[
@@ -235,10 +244,11 @@ def train(
     from tokbench.corpora import open_corpus
     from tokbench.counts import PretokenCounts
     from tokbench.run import check_formats, check_target, write_run, write_runs
+    from tokbench.segmenters import Lexicon
     from tokbench.steps.changed import changed
     from tokbench.sweep import cut
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
-    from tokbench.training import with_steps, without_steps
+    from tokbench.training import in_morphemes, with_segmenter, with_steps, without_steps
     from tokbench.weights import TermWeights
 
     checkpoint: Checkpoint | None = context.obj
@@ -314,7 +324,10 @@ def train(
             default = None if base is None else base.pretokenizer
             source = request.counts(default or chosen.default_pretokenizer)
             request = replace(request, source=source, pretokenizer=None)
-        largest = with_steps(chosen.train(request), steps)
+        segmenter = None
+        if morphemes is not None:
+            request, segmenter = in_morphemes(chosen, request, Lexicon.read(morphemes))
+        largest = with_steps(with_segmenter(chosen.train(request), segmenter), steps)
         made: dict[int, Tokenizer] = {max(sizes): largest}
         if len(sizes) > 1 and isinstance(largest, BpeTokenizer):
             made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
@@ -328,6 +341,7 @@ def train(
         "dev": dev,
         "seed": seed,
         "step": step,
+        "morphemes": None if morphemes is None else str(morphemes),
         "term_weights": None if term_weights is None else str(term_weights),
     }
     amount: dict[str, object] = {}

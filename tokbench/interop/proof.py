@@ -74,8 +74,8 @@ def fuzz_texts(model: BpeModel) -> list[str]:
 
 def nearest(model: BpeModel) -> Iterator[tuple[str, BpeModel]]:
     """Yield, with a name, models without what only our format can express."""
-    if model.steps:
-        yield "the same without its steps", replace(model, steps=())
+    if model.steps or model.segmenter is not None:
+        yield "the same without steps and morphemes", replace(model, steps=(), segmenter=None)
         return
     if model.method == "replay" and isinstance(model.merges, Operations):
         known = model.vocab.tokens
@@ -142,6 +142,7 @@ def ranks_disagreement(model: BpeModel) -> str:
         scores=None,
         width=None,
         steps=(),
+        segmenter=None,
     )
     return "; ranks that are ids differ on " + _spoken(_differing(model, ranked))
 
