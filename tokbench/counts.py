@@ -275,7 +275,7 @@ class PretokenCounts:
             return self
         parts = np.repeat(
             np.array([int(weight * scale) for weight in fractions], dtype=np.uint64),
-            np.diff(row_starts.astype(np.int64)),
+            np.diff(row_starts).astype(np.intp),
         )
         if (counts > np.uint64((1 << 64) - 1) // parts).any():
             raise CorpusError(f"a weighted count reaches 2^64 (scale {scale}); use smaller weights")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ class Lexicon:
         sizes = [
             len(part.encode(errors="surrogateescape")) for part in map(text.__getitem__, _slices(bounds))
         ]
-        return np.cumsum(sizes, dtype=np.int64).tolist()
+        return list(accumulate(sizes))
 
     def as_list(self) -> list[object]:
         """Return it as our tokenizer file holds it."""

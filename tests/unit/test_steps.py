@@ -9,7 +9,7 @@ import pytest
 
 import tokbench as tb
 from tokbench.bpe import AddedToken, BpeModel
-from tokbench.corpus import Corpus
+from tokbench.corpus import Corpus, Texts
 from tokbench.counts import PretokenCounts, count
 from tokbench.errors import NotRepresentableError, ParameterError, VocabError
 from tokbench.evaluate import evaluate
@@ -150,7 +150,9 @@ def test_a_changed_corpus_is_a_corpus(tmp_path: Path) -> None:
         count(small, "none").fingerprint
         == count(Corpus.from_texts({"eng": [d.data for d in small]}), "none").fingerprint
     )
-    assert [bytes(batch.data) for batch in small.sources("eng")[0].packed] == [b"^one~twothree"]
+    source = small.sources("eng")[0]
+    assert isinstance(source, Texts)
+    assert [bytes(batch.data) for batch in source.packed] == [b"^one~twothree"]
 
 
 def test_steps_refuse_what_they_would_break() -> None:

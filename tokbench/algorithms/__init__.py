@@ -4,6 +4,6 @@ To add one: a frozen dataclass with an ``about`` and ``train``, decorated with `
 of its own here (or in another package, with an entry point of the group ``tokbench.algorithms``).
 """
 
-from tokbench.algorithms import bpe, compression
+from tokbench.algorithms import bpe, compression, kl3m
 
-__all__ = ["bpe", "compression"]
+__all__ = ["bpe", "compression", "kl3m"]

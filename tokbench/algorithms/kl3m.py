@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tokbench.algorithm import About, Algorithm, Request, register
+from tokbench.algorithm import About, Algorithm, Request, register, spell
 from tokbench.bpe import AddedToken, Training
 from tokbench.errors import ParameterError
 from tokbench.tokenizer import BpeTokenizer
@@ -47,7 +47,9 @@ class Kl3m(Algorithm):
 
     def __post_init__(self) -> None:
         if "{}" not in self.pad:
-            message = f"kl3m: pad={self.pad!r} names all reserved tokens alike; write {{}} where their number goes"
+            message = (
+                f"kl3m: pad={self.pad!r} names all reserved tokens alike; write {{}} where their number goes"
+            )
             raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:
@@ -70,7 +72,7 @@ class Kl3m(Algorithm):
         )
         size = self.pad_to if self.pad_to is not None else 1 << max(0, request.vocab_size - 1).bit_length()
         if size < request.vocab_size:
-            message = f"kl3m: pad_to={size} is below vocab_size={request.vocab_size}; it is the exact size of the result"
+            message = f"kl3m: pad_to={size} is below vocab_size={request.vocab_size}; it is the exact size"
             raise ParameterError(message)
         made = train(
             request.counts(self.default_pretokenizer),
@@ -86,7 +88,9 @@ class Kl3m(Algorithm):
 
     def _padded(self, made: BpeTokenizer, size: int) -> BpeTokenizer:
         old = made.vocab
-        reserved = {self.pad.format(number): token_id for number, token_id in enumerate(range(old.n_ids, size))}
+        reserved = {
+            self.pad.format(number): token_id for number, token_id in enumerate(range(old.n_ids, size))
+        }
         taken = sorted(set(reserved) & set(old.special))
         if taken:
             message = f"kl3m: {taken[0]!r} is a special token already; choose another pad"
@@ -100,7 +104,7 @@ class Kl3m(Algorithm):
         )
         added = (*made.model.added, *(AddedToken(text, token_id) for text, token_id in reserved.items()))
         assert made.training is not None, "training says how"
-        settings = {**made.training.settings, "algorithm": self.about.name, "vocab_size": size}
+        settings = {**made.training.settings, "algorithm": spell(self), "vocab_size": size}
         settings |= {"reserved": len(reserved)}
         return BpeTokenizer(
             replace(made.model, vocab=vocab, added=added),
