@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tokbench.vocab import Vocab
 
 Unit = Literal["byte", "character"]
-Method = Literal["merges", "replay", "longest", "longest_suffix", "longest_first", "fewest", "unigram"]
+Method = Literal["merges", "replay", "longest", "longest_suffix", "longest_first", "fewest", "unigram", "lib"]
 Normalization = Literal["nfc", "nfd", "nfkc", "nfkd"]
 
 
@@ -113,7 +113,8 @@ class BpeModel:
             ``longest``, ``longest_suffix``: the longest token that fits, from the left or from the right.
             ``longest_first``: the longest token anywhere, the leftmost of equals; then the same left and right of
             it. ``fewest``: the fewest tokens; at every place the widest last token of equals. ``unigram``: the
-            highest sum of `scores`; of equals as ``fewest``.
+            highest sum of `scores`; of equals as ``fewest``. ``lib``: of an ordered lexicon the longest unit that
+            fits, or the second longest where reading on from it is better (see `tokbench.algorithms.lib`).
         whole_words: whether a pretoken that is a token becomes it without merging; for methods that merge.
         fuse_unknown: whether neighbouring unknown characters share one unknown token.
         normalizer: Unicode normalization (of Unicode 11, as Hugging Face's) before encoding.
@@ -123,7 +124,8 @@ class BpeModel:
         scaffold: tokens that fall into the parts of their merge (the fewest parts, of equals the first merge's)
             once their pretoken is merged.
         scores: one number per id for ``unigram``, natural logarithms of probabilities; the higher the better.
-            Those of ids that no text reaches by its bytes do not matter.
+            Those of ids that no text reaches by its bytes do not matter. For ``lib`` the rank of each unit, 0 for the
+            best, and a negative number for a token that is no unit.
         width: longest token, in bytes, that a method which does not merge looks for; None for all tokens.
         steps: reversible changes of the text between special tokens before everything else, as `tokbench.steps`
             spells them. `encoder` does not do them; a tokenizer does.
@@ -275,7 +277,8 @@ class BpeModel:
         """Return the bytes of all ids, transient ones included."""
         if not self.transient:
             return self.vocab.arrays()
-        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab} | self.transient
+        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab}
+        spelled.update(self.transient)
         offsets = np.zeros(max(spelled) + 2, dtype=np.int64)
         for token_id, token in spelled.items():
             offsets[token_id + 1] = len(token)
@@ -355,8 +358,8 @@ def _check_method(model: BpeModel) -> None:
     if model.method not in get_args(Method):
         message = f"method {model.method!r} is not known; there are {', '.join(get_args(Method))}"
         raise VocabError(message)
-    if model.scores is None and model.method == "unigram":
-        message = "method 'unigram' needs scores, one for each id"
+    if model.scores is None and model.method in ("unigram", "lib"):
+        message = f"method {model.method!r} needs scores, one for each id"
         raise VocabError(message)
     if model.scores is not None:
         if len(model.scores) != model.vocab.n_ids:
@@ -377,8 +380,9 @@ def _check_method(model: BpeModel) -> None:
 
 
 def _check_transient(model: BpeModel) -> None:
+    hidden = model.hidden
     for token in model.transient:
-        if token not in model.hidden:
+        if token not in hidden:
             message = f"a merge makes id {token}, which the vocabulary lacks and nothing takes away again"
             raise VocabError(message)
     made = set(model.merge_columns[2].tolist()) if model.scaffold else set()

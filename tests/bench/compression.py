@@ -46,7 +46,9 @@ def main() -> None:
             for name, corpus in texts.items():
                 frame = compare_codes([plain, made], corpus)
                 changes = [100 * (frame[code][1] / frame[code][0] - 1) for code in ("tokens", *CODES)]
-                print(size, algorithm, name, *(f"{change:+.2f}" for change in changes), f"{spent:.1f}", sep="\t")
+                print(
+                    size, algorithm, name, *(f"{change:+.2f}" for change in changes), f"{spent:.1f}", sep="\t"
+                )
 
 
 if __name__ == "__main__":

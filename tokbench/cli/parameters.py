@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,14 @@ Document = Annotated[
         help="What a document is in plain text: file, line, or separator:TEXT. JSONL and Parquet: always a record.",
     ),
 ]
+DocumentWeight = Annotated[
+    str | None,
+    typer.Option(
+        "--document-weight",
+        metavar="FIELD",
+        help="JSON field or Parquet column that says how often a record counts: at least 0, at most four decimals.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Threads to use; all cores by default. Never changes a result."),
@@ -50,6 +59,23 @@ Temporary = Annotated[
     str | None,
     typer.Option(
         "--temporary", metavar="DIR", help="Folder for what exceeds --memory; the system's by default."
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="OUT",
+        help="Go on with a run that was stopped, with the options it was begun with; same result.",
+    ),
+]
+CheckpointEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="N",
+        min=1,
+        help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
@@ -119,19 +145,14 @@ def open_parallel(specs: list[str]) -> OpenCorpus:
     Raises:
         CorpusError: the languages have different numbers of documents, or a named corpus is not parallel.
     """
-    from tokbench.corpora import open_corpus
+    from tokbench.corpora import names, open_corpus
 
-    pairs = all("=" in spec and not spec.startswith(tuple(f"{name}=" for name in _cards())) for spec in specs)
+    cards = tuple(f"{name}=" for name in names())
+    pairs = all("=" in spec and not spec.startswith(cards) for spec in specs)
     corpus = open_corpus(specs, parallel=True, document="line") if pairs else open_corpus(specs)
     if not corpus.parallel:
         raise ParameterError(f"--dev {' '.join(specs)}: {corpus.name} is not a parallel corpus")
     return corpus
-
-
-def _cards() -> list[str]:
-    from tokbench.corpora import names
-
-    return names()
 
 
 def split_names(given: str | None) -> list[str] | None:

@@ -13,8 +13,6 @@ from tokbench.cli.console import note, print_json, progress_bar
 from tokbench.errors import NotRepresentableError, ParameterError
 
 if TYPE_CHECKING:
-    import click
-
     from tokbench.checkpoint import Checkpoint
     from tokbench.corpus import Corpus
 
@@ -27,6 +25,8 @@ tokbench train -c eng='en/*.txt.zst' -c tur=tr.jsonl:text -V 32000 -p o200k --sp
 tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --format huggingface,tiktoken
 
 tokbench train -c 'tur=tr/*.txt' -c 'eng=en/*.txt' --alpha 0.3 -V 8k,16k,32k,64k -o sizes
+
+tokbench train -c web.jsonl.zst:text --document-weight quality -V 32k -o by-quality
 
 tokbench train -c 'eng=new/*.txt' --start mine -V 48k -o mine-48k
 
@@ -48,13 +48,13 @@ transformers.AutoTokenizer.from_pretrained needs.
 class _Command(typer.core.TyperCommand):
     """A command whose help ends with the algorithms that there are; they are looked up only then."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def get_help(self, ctx: Any) -> str:  # the context of click, or of Typer's own copy of it
         from tokbench.algorithm import describe, names
 
         rows = [f"{name} — {describe(name).summary}" for name in names()]
         heading = "[bold]Algorithms[/bold] (more: tokbench algorithms explain NAME)"
         self.epilog = "\n\n".join([heading, *(row.replace("[", "\\[") for row in rows), EPILOG])
-        super().format_help(ctx, formatter)
+        return super().get_help(ctx)
 
 
 def register(app: typer.Typer) -> None:
@@ -213,29 +213,15 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
     ] = False,
     threads: parameters.Threads = None,
     memory: parameters.Memory = None,
     temporary: parameters.Temporary = None,
-    checkpoint_every: Annotated[
-        int | None,
-        typer.Option(
-            "--checkpoint-every",
-            metavar="N",
-            min=1,
-            help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="OUT",
-            help="Go on with a run that was stopped, with the options it was begun with; same result.",
-        ),
-    ] = None,
+    checkpoint_every: parameters.CheckpointEvery = None,
+    resume: parameters.Resume = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
@@ -270,7 +256,13 @@ def train(
     base = None if start is None else without_steps(Tokenizer.load(start), steps)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
+    if counts is not None and document_weight is not None:
+        raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
     chosen = parse(algorithm)
+    if document_weight is not None and chosen.reads_text:
+        raise ParameterError(
+            f"--document-weight: {chosen.about.name} reads the text itself, each document once"
+        )
     settings: dict[str, Any] = {
         "min_frequency": min_frequency,
         "max_token_length": max_token_length,
@@ -296,9 +288,9 @@ def train(
         )
     counting = {"strict_utf8": strict_utf8, "memory": memory, "temporary": temporary}
     if checkpoint is None and checkpoint_every is not None:
-        checkpoint = resuming.begin(context, out, checkpoint_every)
+        checkpoint = resuming.begin(context, out, every=checkpoint_every)
     source: Corpus | PretokenCounts
-    with resuming.kept(checkpoint, out), progress_bar() as progress:
+    with resuming.kept(context, checkpoint, out), progress_bar() as progress:
         if counts is not None:
             source = PretokenCounts.load(counts)
             if pretokenizer is not None and pretokenizer != source.pretokenizer:
@@ -307,6 +299,8 @@ def train(
                 )
         else:
             source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
+            if document_weight is not None:
+                source = replace(source, document_weight=document_weight)
         source = changed(source, steps) if steps else source
         request = Request(
             source=source,
@@ -336,6 +330,7 @@ def train(
         "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
+        "document_weight": document_weight,
         "strict_utf8": strict_utf8,
         "algorithm": spell(chosen),
         "dev": dev,
@@ -380,8 +375,11 @@ def train(
     if as_json:
         print_json(facts)
     else:
-        text = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in amount.items())
-        note(f"{text or source.name} → {tokenizer.vocab_size:,} tokens in {out}")
+        if isinstance(source, PretokenCounts):
+            text = f"{source.total_bytes:,} bytes, {len(source):,} unique pretokens"
+        else:
+            text = f"{len(source.languages)} languages"
+        note(f"{text} → {tokenizer.vocab_size:,} tokens in {out}")
         if tokenizer.training is not None and (lost := tokenizer.training.settings.get("cut_off")):
             note(f"cut off below {min_pretoken_count} occurrences: {lost}")
         for name, reason in refused.items():

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     import tokenizers
     from numpy.typing import NDArray
 
+    from tokbench.bpe import Training
+    from tokbench.tokenizer import Format
+
 
 def _package() -> Any:
     try:
@@ -63,6 +66,7 @@ class HuggingFaceTokenizer(Tokenizer):
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.name = name
+        self.training: Training | None = None
         self._document: Mapping[str, Any] = json.loads(self._tokenizer.to_str())
         self.kind = str(self._document["model"]["type"]).lower()
         self.lossless = False
@@ -108,6 +112,23 @@ class HuggingFaceTokenizer(Tokenizer):
     def special_tokens(self) -> Mapping[str, int]:
         """Text → id of the tokens that text makes only where the caller allows it."""
         return self._special_only
+
+    def save(self, path: str | Path, *, format: Format | None = None) -> None:  # noqa: A002 - as the base class
+        """Write the package's own format: a ``.json`` file, or ``tokenizer.json`` in a directory.
+
+        Raises:
+            NotRepresentableError: for any other format.
+        """
+        target = Path(path)
+        if (
+            format not in (None, "huggingface")
+            or target.suffix not in ("", ".json")
+            or ".tokbench" in target.suffixes
+        ):
+            message = f"{self.name}: a {self.kind} tokenizer of the tokenizers package is saved as tokenizer.json only"
+            raise NotRepresentableError(message)
+        text = self._tokenizer.to_str(pretty=True).encode()
+        write_whole(target if target.suffix else target / "tokenizer.json", text)
 
     def token_bytes(self, token_id: int) -> bytes:
         """Return the bytes of text that a token stands for: without ``##``, with a space for ``▁``."""

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 class Changed(Texts):
     """The documents of a source, changed as they are read."""
 
-    def __init__(self, source: Source | Texts, document: str, chain: Chain) -> None:
+    def __init__(self, source: Source | Texts, document: str, weight: str | None, chain: Chain) -> None:
         object.__setattr__(self, "name", source.path)
         object.__setattr__(self, "_source", source)
         object.__setattr__(self, "_document", document)
+        object.__setattr__(self, "_weight", weight)
         object.__setattr__(self, "_chain", chain)
 
     _source: Source | Texts
     _document: str
+    _weight: str | None
     _chain: Chain
 
     @property
@@ -34,10 +36,16 @@ class Changed(Texts):
         """All documents, changed."""
         return tuple(self.batches(self._document))
 
-    def batches(self, document: str) -> Iterator[Batch]:
-        """Read the documents that `document` delimits and change each."""
-        for batch in self._source.batches(document):
-            yield pack([self._chain.apply(data) for data in batch])
+    @property
+    def has_weights(self) -> bool:
+        """Whether a document may have a weight; nothing is read to tell."""
+        return self._weight is not None or (isinstance(self._source, Texts) and self._source.has_weights)
+
+    def batches(self, document: str, weight: str | None = None) -> Iterator[Batch]:
+        """Read the documents that `document` delimits and change each; weights are those of the source."""
+        del weight
+        for batch in self._source.batches(document, self._weight):
+            yield pack([self._chain.apply(data) for data in batch], batch.weights)
 
 
 def changed(corpus: object, steps: Iterable[str]) -> Corpus:
@@ -59,7 +67,8 @@ def changed(corpus: object, steps: Iterable[str]) -> Corpus:
         raise ParameterError(message)
     chain = Chain(steps)
     parts = tuple(
-        (language, tuple(Changed(source, corpus.document, chain) for source in sources))
+        (language, tuple(Changed(source, corpus.document, corpus.document_weight, chain) for source in sources))
         for language, sources in corpus.parts
     )
-    return replace(corpus, parts=parts)
+    # The sources know the field of weights; what they yield has the weights already.
+    return replace(corpus, parts=parts, document_weight=None)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::{Error, Result};
 
 /// The phases that a loop can report, in the order of [`Control::phase`]'s index.
-pub const PHASES: [&str; 10] = [
+pub const PHASES: [&str; 11] = [
     "starting",
     "reading",
     "counting",
@@ -16,6 +16,7 @@ pub const PHASES: [&str; 10] = [
     "encoding",
     "writing",
     "verifying",
+    "learning",
 ];
 
 /// Progress out, cancellation in. All methods may be called from any thread.

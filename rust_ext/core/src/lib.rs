@@ -11,8 +11,10 @@ pub mod cpu;
 pub mod encode;
 pub mod engine;
 pub mod error;
+mod in_order;
 pub mod pretokenize;
 pub mod prune;
+pub mod vocabulary;
 pub mod words;
 
 pub use control::Control;

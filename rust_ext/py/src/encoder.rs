@@ -152,6 +152,7 @@ impl BpeEncoder {
             ("longest_first", ..) => Method::LongestFirst,
             ("fewest", ..) => Method::Fewest,
             ("unigram", _, _, Some(scores)) => Method::Unigram(scores.to_vec()?),
+            ("lib", _, _, Some(ranks)) => Method::Ranked(ranks.to_vec()?),
             (other, ..) => return Err(misuse(format!("method {other:?} without what it needs"))),
         };
         let supers = supers.as_ref().map(rows).transpose()?.unwrap_or_default();

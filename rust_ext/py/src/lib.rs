@@ -10,7 +10,13 @@ mod documents;
 mod door;
 mod encoder;
 mod engine;
+mod engine_inputs;
+mod lexicon;
+mod lines;
+mod pathpiece;
 mod pretokenizer;
+mod runs;
+mod sage;
 mod words;
 
 #[pymodule]
@@ -31,6 +37,12 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(codes::zstd_size, module)?)?;
     module.add_function(wrap_pyfunction!(codes::prune_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::train_pathpiece, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::frequent_ngrams, module)?)?;
+    module.add_function(wrap_pyfunction!(lexicon::learn_lexicon, module)?)?;
+    module.add_class::<lines::LineSample>()?;
+    module.add_class::<lines::Lines>()?;
+    module.add_class::<sage::SageCutter>()?;
     module.add_class::<counter::CountStream>()?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
@@ -38,6 +50,9 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<runs::RunCounter>()?;
+    module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::lattice::Lattice;
 use super::lexicon::Lexicon;
 use super::merge::merge;
 use super::pairs::PairTable;
+use super::ranked::Ranked;
 use super::replay::{Operation, Replay};
 use super::symbols::Alphabet;
 use super::vocabulary::Vocabulary;
@@ -28,6 +29,8 @@ pub enum Method {
     Fewest,
     /// The highest sum of the scores, which are by id; of equals as [`Method::Fewest`].
     Unigram(Vec<f64>),
+    /// The longest unit of an ordered lexicon, with a look at the second longest; ranks are by id, negative for none.
+    Ranked(Vec<f64>),
 }
 
 impl Method {
@@ -97,6 +100,8 @@ pub enum Model {
     LongestFirst(Lexicon),
     /// [`Method::Fewest`] and [`Method::Unigram`]
     Lattice(Lattice),
+    /// [`Method::Ranked`]
+    Ranked(Ranked),
 }
 
 impl Model {
@@ -114,6 +119,7 @@ impl Model {
             Method::LongestFirst => Self::LongestFirst(lexicon()?),
             Method::Fewest => Self::Lattice(Lattice::fewest(lexicon()?)),
             Method::Unigram(scores) => Self::Lattice(Lattice::with_scores(lexicon()?, scores)?),
+            Method::Ranked(ranks) => Self::Ranked(Ranked::new(vocabulary, ranks)?),
         })
     }
 
@@ -141,6 +147,7 @@ impl Model {
             Self::Greedy(greedy) => greedy.encode(pretoken, alphabet, scratch, control),
             Self::LongestFirst(lexicon) => longest_first(lexicon, pretoken, alphabet, scratch, control),
             Self::Lattice(lattice) => lattice.encode(pretoken, alphabet, scratch, control),
+            Self::Ranked(ranked) => ranked.encode(pretoken, alphabet, scratch, control),
         }
     }
 }

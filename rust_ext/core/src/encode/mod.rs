@@ -18,6 +18,7 @@ mod merge;
 mod method;
 mod normalize;
 mod pairs;
+mod ranked;
 mod ranks;
 mod replay;
 mod sample;
