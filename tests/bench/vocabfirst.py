@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def alone(side: str, options: dict[str, Any]) -> dict[str, Any]:
     )
     if done.returncode:
         raise SystemExit(f"{side} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def initial(file: Path, size: int) -> list[bytes]:
@@ -169,7 +171,7 @@ def main() -> None:
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        sides = {"sage": side_sage, "pathpiece": side_pathpiece}
+        sides: dict[str, Callable[..., dict[str, Any]]] = {"sage": side_sage, "pathpiece": side_pathpiece}
         result = sides[args.side](**json.load(sys.stdin))
         print(json.dumps(result | used(resource.getrusage(resource.RUSAGE_SELF))))
         return
