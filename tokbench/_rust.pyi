@@ -17,16 +17,19 @@ __all__ = [
     "Lines",
     "PretokenCounts",
     "Pretokenizer",
+    "RunCounter",
     "SageCutter",
     "__version__",
+    "admission_rules",
+    "admitted",
     "code_length",
     "cpu_features",
+    "json_texts",
     "frequent_ngrams",
     "learn_lexicon",
     "train_pathpiece",
     "prune_tokens",
     "varint",
-    "json_texts",
     "word_spans",
     "zstd_size",
 ]
@@ -35,6 +38,8 @@ __version__: str
 BUILD_PROFILE: str
 
 def cpu_features() -> list[str]: ...
+def admitted(rule: str, pretokens: list[bytes]) -> list[bool]: ...
+def admission_rules() -> list[tuple[str, str]]: ...
 
 @final
 class PretokenCounts:
@@ -214,6 +219,22 @@ class Engine:
         expected_merges: int,
         first_floor: int | None,
         track_groups: bool,
+        overlap: bool = True,
+        deletions: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def over_sequences(
+        names: list[bytes],
+        sequences: tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]],
+        *,
+        tie_break: str,
+        overlap: bool,
+        min_frequency: int,
+        max_token_length: int | None,
+        expected_merges: int,
+        first_floor: int | None,
+        locked: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
     @staticmethod
@@ -230,6 +251,8 @@ class Engine:
         vetoed_pairs: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
         vetoed_spellings: list[bytes],
         veto_existing: bool,
+        max_words: int | None,
+        forbidden: list[bytes],
         tie_break: str,
         max_token_length: int | None,
         min_frequency: int,
@@ -238,6 +261,46 @@ class Engine:
         track_groups: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
+    @staticmethod
+    def proceed(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        lenders: list[int],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        first_id: int,
+        max_words: int | None,
+        forbidden: list[bytes],
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        first_floor: int | None,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def merges_met(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> NDArray[np.bool_]: ...
     @staticmethod
     def replay(
         counts: PretokenCounts,
@@ -269,11 +332,57 @@ class Engine:
     def tokens(self) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]: ...
     def layout(self) -> tuple[int | None, int, int]: ...
     def verify(self) -> None: ...
+    def delete(self, token_id: int, parts: list[int]) -> int: ...
+    def unlock(self, token_id: int) -> None: ...
+    def lock(self, token_id: int) -> None: ...
+    def refuse(self, left: int, right: int) -> None: ...
+    def whole_words(self) -> list[int]: ...
+    def is_whole_word(self, token_id: int) -> bool: ...
+    def run_picky(
+        self,
+        vocab_size: int,
+        *,
+        tau: float,
+        strict: bool,
+        parts: str,
+        allow_smaller: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[
+        NDArray[np.bool_],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+    ]: ...
     def run_plain(
         self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+    def run_scaffold(
+        self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[
+        tuple[
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint64],
+            NDArray[np.uint64],
+        ],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+    ]: ...
+
+@final
+class RunCounter:
+    """Counts runs of numbered pretokens in batches of documents."""
+
+    def __new__(cls, pretokenizer: Pretokenizer, names: list[bytes]) -> RunCounter: ...
+    def add(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], threads: int) -> None: ...
+    def finish(
+        self, threads: int, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]: ...
 
 @final
 class Counter:

@@ -267,7 +267,8 @@ class BpeModel:
         """Return the bytes of all ids, transient ones included."""
         if not self.transient:
             return self.vocab.arrays()
-        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab} | self.transient
+        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab}
+        spelled.update(self.transient)
         offsets = np.zeros(max(spelled) + 2, dtype=np.int64)
         for token_id, token in spelled.items():
             offsets[token_id + 1] = len(token)
@@ -352,8 +353,9 @@ def _check_method(model: BpeModel) -> None:
 
 
 def _check_transient(model: BpeModel) -> None:
+    hidden = model.hidden
     for token in model.transient:
-        if token not in model.hidden:
+        if token not in hidden:
             message = f"a merge makes id {token}, which the vocabulary lacks and nothing takes away again"
             raise VocabError(message)
     made = set(model.merge_columns[2].tolist()) if model.scaffold else set()

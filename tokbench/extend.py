@@ -113,9 +113,10 @@ def extend(
     plain, cut_off = prepared(counts, min_pretoken_count=min_pretoken_count, weights=None, alpha=None)
     counts, _ = prepared(plain, min_pretoken_count=1, weights=weights, alpha=alpha)
     held = None if protect is None else _counted(base, model, protect, n_threads, progress)
+    before = encoded(base, counts, threads=n_threads)
     begin = Start(
         model,
-        encoded(base, counts, threads=n_threads),
+        before,
         first,
         Vetoes(
             _joined(
@@ -157,14 +158,14 @@ def extend(
         "protect": None if protect is None else _name(protect),
         "first_id": min(made),
         "last_id": max(made),
-        "tokens_before": _total(plain, begin.segments),
+        "tokens_before": _total(plain, before),
         **cut_off,
     }
     arena, ends = counts.native.arrays()[:2]
     after = encode_pretokens(grown, arena, ends.astype(np.int64), threads=n_threads)
     report["tokens_after"] = _total(plain, after)
     if freeze:
-        _check_frozen(counts, begin.segments, after, _Parts.of(grown, first, len(outcome.merges)))
+        _check_frozen(counts, before, after, _Parts.of(grown, first, len(outcome.merges)))
     result = BpeTokenizer(grown, name=base.name, training=Training(settings.as_dict() | report, outcome.log))
     if protect is not None and held is not None:
         _check_protected(base, result, protect, held, n_threads)

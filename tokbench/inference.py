@@ -53,7 +53,10 @@ class Inference(ABC):
 M = TypeVar("M", bound=type[Inference])
 
 METHODS: Registry[Inference] = Registry(
-    "encoding method", Inference, own="tokbench.inference", error=ParameterError
+    "encoding method",
+    Inference,  # type: ignore[type-abstract]  # the base of the classes that it holds
+    own="tokbench.inference",
+    error=ParameterError,
 )
 
 

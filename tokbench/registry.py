@@ -52,8 +52,9 @@ class Registry(Generic[T]):
         Raises:
             PluginError: when the class is no frozen dataclass, a parameter has no default, or the name is taken.
         """
-        name = made.about.name
-        if not is_dataclass(made) or not made.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        given: Any = made
+        name: str = given.about.name
+        if not is_dataclass(made) or not given.__dataclass_params__.frozen:
             message = f"{self.noun} {name}: {made.__qualname__} must be a frozen dataclass"
             raise PluginError(message)
         for item in fields(made):
@@ -64,7 +65,7 @@ class Registry(Generic[T]):
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             message = f"{self.noun} name {name!r}: use lower-case letters, digits and _"
             raise PluginError(message)
-        aliases = getattr(made.about, "aliases", ())
+        aliases = getattr(given.about, "aliases", ())
         for taken in (name, *aliases):
             other = self._classes.get(self._aliases.get(taken, taken), made)
             if other is not made:
@@ -73,7 +74,7 @@ class Registry(Generic[T]):
                 )
                 raise PluginError(message)
         self._aliases.update(dict.fromkeys(aliases, name))
-        self._classes[name] = made
+        self._classes[name] = given
         return made
 
     def names(self) -> list[str]:

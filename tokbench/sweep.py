@@ -67,10 +67,17 @@ def cut(tokenizer: BpeTokenizer, *, vocab_size: int) -> BpeTokenizer:
     if model.method != "merges":
         message = f"{tokenizer.name}: encodes by the method {model.method!r}; only plain merges can be cut to a size"
         raise ParameterError(message)
+    if model.scaffold:
+        message = f"{tokenizer.name}: which tokens are scaffold depends on the size; train once for each size instead"
+        raise ParameterError(message)
     n_earlier = len(model.merges) - len(training.log)
     left, right, made = model.merge_columns
     result = made.astype(np.int64)
     first = _first_new(model.vocab, result, n_earlier)
+    if "stage" in training.log.columns:
+        # What comes before the last stage was trained behind another pre-tokenizer.
+        before = training.log.filter(training.log["stage"] < training.log["stage"].max())
+        first = max([first, *(token_id + 1 for token_id in before["result"].to_list())])
     if vocab_size < first:
         message = f"vocab_size: must be at least {first}, what the training started from; got {vocab_size}"
         raise ParameterError(message)

@@ -45,6 +45,7 @@ class Tokenizer(ABC):
         pretokenizer: specification of the pre-tokenizer, where it has one of ours.
         merges: the merge list, where it has one that training could have found.
         unk_id: the id of the unknown token, if there is one.
+        training: how it came about, where that is known.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Tokenizer(ABC):
     pretokenizer: str | None = None
     merges: Merges | None = None
     unk_id: int | None = None
+    training: Training | None = None
 
     @abstractmethod
     def _encode_flat(

@@ -18,6 +18,7 @@ ORDER = (
     "counting",
     "count_files",
     "counts",
+    "runs",
     "checkpoint",
     "distributed",
     "merges",

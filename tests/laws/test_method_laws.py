@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import tokenizers
@@ -89,6 +91,41 @@ def test_unigram_scores_agree_with_the_other_library(base: Tokenizer, text: str,
     theirs = tokenizers.Tokenizer(models.Unigram(pairs, None, byte_fallback=False))
     theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     assert BpeTokenizer(model, name="u").encode(text).tolist() == theirs.encode(text).ids
+
+
+@given(
+    st.binary(max_size=20) | st.text("abé中x", max_size=25).map(str.encode),
+    st.sampled_from(METHODS),
+    st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_character_vocabularies_have_their_ways_out(text: bytes, method: str, fallback: bool) -> None:
+    tokens = {
+        300: b"a",
+        301: b"b",
+        302: "é".encode(),
+        303: "aé".encode(),
+        304: "éab".encode(),
+        305: "éa".encode(),
+    }
+    vocab = Vocab(
+        tokens,
+        byte_fallback=list(range(256)) if fallback else None,
+        special={} if fallback else {"<unk>": 306},
+        unknown=None if fallback else "<unk>",
+    )
+    model = BpeModel(vocab, EMPTY_MERGES, "none", unit="character", method=method, fuse_unknown=True)  # type: ignore[arg-type]  # one of the names
+    tokenizer = BpeTokenizer(model, name="characters")
+    ids, spans = tokenizer.encode_with_offsets(text)
+    assert tokenizer.encode(text).tolist() == ids.tolist()
+    assert b"".join(text[a:b] for a, b in spans.tolist()) == text
+    if fallback:
+        assert tokenizer.decode(ids) == text
+    else:
+        assert all(i != 306 for i in ids.tolist()) or any(
+            c not in "abé" for c in text.decode(errors="replace")
+        )
+        assert all((a, b) != (306, 306) for a, b in pairwise(ids.tolist()))
 
 
 def test_methods_come_back_and_hidden_tokens_stay_hidden() -> None:

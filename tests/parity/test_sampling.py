@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -164,7 +165,7 @@ def test_special_tokens_are_cut_out_and_stay_whole() -> None:
 
 
 def test_wrong_parameters_are_named() -> None:
-    for call, message in (
+    calls: list[tuple[Callable[[], object], str]] = [
         (lambda: sampling.bpe_dropout(BASE, p=1.5), "p: 1.5"),
         (lambda: sampling.stochastok(BASE, p=-0.1), "p: -0.1"),
         (lambda: sampling.unigram_random(BASE, alpha=-1.0), "alpha"),
@@ -172,7 +173,8 @@ def test_wrong_parameters_are_named() -> None:
         (lambda: sampling.bpe_dropout(BASE.with_method("longest")), "'longest'"),
         (lambda: BASE.with_method("dropout(q=1)"), "no parameter 'q'"),
         (lambda: BASE.with_method("longset"), "did you mean longest"),
-    ):
+    ]
+    for call, message in calls:
         with pytest.raises(ParameterError, match=message):
             call()
     bare = BpeTokenizer(BpeModel(VOCAB, EMPTY_MERGES, "none"), name="bare")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tokenizers
@@ -59,7 +59,7 @@ def scores(n: int) -> tuple[float, ...]:
 @pytest.mark.parametrize("pretokenizer", ["none", "gpt2", "cl100k"])
 @pytest.mark.parametrize("method", ["longest", "fewest", "unigram"])
 def test_matching_methods_are_read_alike(tmp_path: Path, method: str, pretokenizer: str) -> None:
-    given = {"scores": scores(len(PIECES) + 2)} if method == "unigram" else {}
+    given: dict[str, Any] = {"scores": scores(len(PIECES) + 2)} if method == "unigram" else {}
     tokenizer = over(method, pretokenizer=pretokenizer, **given)
     tokenizer.save(tmp_path / "tokenizer.json")
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
@@ -72,9 +72,9 @@ def test_matching_methods_are_read_alike(tmp_path: Path, method: str, pretokeniz
     for text in (*PROBES, "the<end>then <|ü|>hen", "x" * 300):
         for allowed in ((), "all"):
             theirs.encode_special_tokens = not allowed
-            expected = tokenizer.encode(text, allowed_special=allowed).tolist()  # type: ignore[arg-type]  # () or "all"
+            expected = tokenizer.encode(text, allowed_special=allowed).tolist()
             assert theirs.encode(text).ids == expected
-            assert back.encode(text, allowed_special=allowed).tolist() == expected  # type: ignore[arg-type]  # () or "all"
+            assert back.encode(text, allowed_special=allowed).tolist() == expected
     assert theirs.decode(tokenizer.encode("naïve 中国").tolist()) == "naïve 中国"
 
 
@@ -102,7 +102,7 @@ def test_hidden_tokens_stay_out_of_reach(tmp_path: Path) -> None:
     vocab = Vocab([*BYTES, b"ab", b"abc"])
     merges = Merges.from_steps([(97, 98, 256), (256, 99, 257)])
     for method in ("fewest", "longest"):
-        model = BpeModel(vocab, merges, "none", method=method, scaffold=(256,))  # type: ignore[arg-type]  # one of the names
+        model = BpeModel(vocab, merges, "none", method=method, scaffold=(256,))
         BpeTokenizer(model, name="s").save(tmp_path / "tokenizer.json")
         theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
         assert theirs.encode("ababc").ids == [97, 98, 257]

@@ -4,6 +4,36 @@ To add one: a frozen dataclass with an ``about`` and ``train``, decorated with `
 of its own here (or in another package, with an entry point of the group ``tokbench.algorithms``).
 """
 
-from tokbench.algorithms import bpe, compression, lib, pathpiece, sage, sentencepiece_bpe, unigram, wordpiece
+from tokbench.algorithms import (
+    boundless,
+    boundless_one_pass,
+    bpe,
+    compression,
+    lib,
+    pathpiece,
+    picky,
+    sage,
+    scaffold,
+    sentencepiece_bpe,
+    supertokens,
+    superword,
+    unigram,
+    wordpiece,
+)
 
-__all__ = ["bpe", "compression", "lib", "pathpiece", "sage", "sentencepiece_bpe", "unigram", "wordpiece"]
+__all__ = [
+    "boundless",
+    "boundless_one_pass",
+    "bpe",
+    "compression",
+    "lib",
+    "pathpiece",
+    "picky",
+    "sage",
+    "scaffold",
+    "sentencepiece_bpe",
+    "supertokens",
+    "superword",
+    "unigram",
+    "wordpiece",
+]

@@ -119,19 +119,14 @@ def open_parallel(specs: list[str]) -> OpenCorpus:
     Raises:
         CorpusError: the languages have different numbers of documents, or a named corpus is not parallel.
     """
-    from tokbench.corpora import open_corpus
+    from tokbench.corpora import names, open_corpus
 
-    pairs = all("=" in spec and not spec.startswith(tuple(f"{name}=" for name in _cards())) for spec in specs)
+    cards = tuple(f"{name}=" for name in names())
+    pairs = all("=" in spec and not spec.startswith(cards) for spec in specs)
     corpus = open_corpus(specs, parallel=True, document="line") if pairs else open_corpus(specs)
     if not corpus.parallel:
         raise ParameterError(f"--dev {' '.join(specs)}: {corpus.name} is not a parallel corpus")
     return corpus
-
-
-def _cards() -> list[str]:
-    from tokbench.corpora import names
-
-    return names()
 
 
 def split_names(given: str | None) -> list[str] | None:

@@ -13,8 +13,6 @@ from tokbench.cli.console import note, print_json, progress_bar
 from tokbench.errors import NotRepresentableError, ParameterError
 
 if TYPE_CHECKING:
-    import click
-
     from tokbench.checkpoint import Checkpoint
     from tokbench.corpus import Corpus
 
@@ -48,13 +46,13 @@ transformers.AutoTokenizer.from_pretrained needs.
 class _Command(typer.core.TyperCommand):
     """A command whose help ends with the algorithms that there are; they are looked up only then."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def get_help(self, ctx: Any) -> str:  # the context of click, or of Typer's own copy of it
         from tokbench.algorithm import describe, names
 
         rows = [f"{name} — {describe(name).summary}" for name in names()]
         heading = "[bold]Algorithms[/bold] (more: tokbench algorithms explain NAME)"
         self.epilog = "\n\n".join([heading, *(row.replace("[", "\\[") for row in rows), EPILOG])
-        super().format_help(ctx, formatter)
+        return super().get_help(ctx)
 
 
 def register(app: typer.Typer) -> None:
@@ -341,8 +339,11 @@ def train(
     if as_json:
         print_json(facts)
     else:
-        text = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in amount.items())
-        note(f"{text or source.name} → {tokenizer.vocab_size:,} tokens in {out}")
+        if isinstance(source, PretokenCounts):
+            text = f"{source.total_bytes:,} bytes, {len(source):,} unique pretokens"
+        else:
+            text = f"{len(source.languages)} languages"
+        note(f"{text} → {tokenizer.vocab_size:,} tokens in {out}")
         if tokenizer.training is not None and (lost := tokenizer.training.settings.get("cut_off")):
             note(f"cut off below {min_pretoken_count} occurrences: {lost}")
         for name, reason in refused.items():

@@ -21,7 +21,7 @@ from tokbench.operations import Operations
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tokbench.bpe import RankedPairs
@@ -91,7 +91,7 @@ def write(model: BpeModel, path: Path, *, name: str, training: Training | None =
         "partial": model.vocab.partial,
         "training": dict(training.settings) if training else None,
     } | (later if newer else {})
-    lists: Mapping[str, list[object]] = {
+    lists: Mapping[str, Sequence[object]] = {
         "special": [[token_id, text] for text, token_id in model.vocab.special.items()],
         "added": [[t.token_id, t.text, [f for f in _FLAGS if getattr(t, f)]] for t in model.added],
         "byte_fallback": list(model.vocab.byte_fallback or ()),
@@ -106,11 +106,11 @@ def write(model: BpeModel, path: Path, *, name: str, training: Training | None =
     write_whole(target, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
-def _rows_of(model: BpeModel) -> list[object]:
+def _rows_of(model: BpeModel) -> list[list[Any]]:
     steps = (
         model.merges if isinstance(model.merges, Operations) else (("merge", *step) for step in model.merges)
     )
-    rows: list[object] = [list(step) for step in steps]
+    rows: list[list[Any]] = [list(step) for step in steps]
     rows += [["scaffold", token] for token in model.scaffold]
     rows += [["super", *step] for step in model.supers or ()]
     return rows
@@ -206,7 +206,7 @@ def _operations(
             )
             raise VocabError(message)
     scaffold = tuple(int(row[1]) for row in rows if row[0] == "scaffold")
-    supers = [row[1:] for row in rows if row[0] == "super"]
+    supers = [(row[1], row[2], row[3]) for row in rows if row[0] == "super"]
     steps = [row for row in rows if row[0] in ("merge", "delete")]
     known = {token_id: vocab.token_bytes(token_id) for token_id in vocab}
     _check_spelling(rows, known, frozenset(scaffold))

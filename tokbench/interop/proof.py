@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from tokbench.bpe import BpeModel
 
 N_FUZZ = 400
-_RANGES = ((0x20, 0x7F), (0xA0, 0x250), (0x300, 0x370), (0x400, 0x530), (0x590, 0x700), (0x900, 0xE80))
-_RANGES += ((0x2000, 0x2070), (0x3040, 0x3100), (0x4E00, 0x5200), (0xAC00, 0xAD00), (0x1F600, 0x1F650))
+_RANGES: Sequence[tuple[int, int]] = (
+    (0x20, 0x7F), (0xA0, 0x250), (0x300, 0x370), (0x400, 0x530), (0x590, 0x700), (0x900, 0xE80),
+    (0x2000, 0x2070), (0x3040, 0x3100), (0x4E00, 0x5200), (0xAC00, 0xAD00), (0x1F600, 0x1F650),
+)  # fmt: skip
 _FILLERS = (
     " ",
     "  ",
@@ -152,7 +154,7 @@ def count_differing(texts: Sequence[str], ours: BpeTokenizer, theirs: BpeTokeniz
     """Return on how many texts two tokenizers differ, and of how many; where one cannot encode, both must not."""
     differing = 0
     for text in texts:
-        rows = []
+        rows: list[list[int] | None] = []
         for tokenizer in (ours, theirs):
             try:
                 rows.append(tokenizer.encode(text).tolist())

@@ -28,6 +28,14 @@ class Merge:
     count: int | None = None
 
 
+@dataclass(frozen=True)
+class Delete:
+    """Split a token into parts wherever it stands; a later merge may make it again."""
+
+    token: int
+    parts: tuple[int, ...]
+
+
 class State(Protocol):
     """What an objective may ask. Groups are numbered as in the counts; `None` means all of them together."""
 

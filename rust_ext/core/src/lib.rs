@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod encode;
 pub mod engine;
 pub mod error;
+mod in_order;
 pub mod pretokenize;
 pub mod vocabulary;
 pub mod prune;

@@ -12,6 +12,7 @@ mod merge;
 mod pool;
 mod portions;
 pub mod read;
+mod runs;
 mod slots;
 pub mod source;
 mod spill;
@@ -23,6 +24,7 @@ pub use add::add;
 pub use batches::{DocumentBatch, DocumentReader};
 pub use counter::{BLOCK, Counter, Memory, Options};
 pub use documents::json_texts;
+pub use runs::RunCounter;
 pub use source::{Boundary, Compression, Format, Source};
 pub use stream::CountStream;
 

@@ -28,6 +28,13 @@ impl Engine {
             for &claim in &claims {
                 self.heap.push(claim, &self.ties, &self.tokens);
             }
+            let threshold = match claims.last() {
+                Some(last) if claims.len() == k => last.count,
+                _ => self.floor,
+            };
+            if self.rising.is_some() && self.settle_gains(threshold)? {
+                continue;
+            }
             if claims.len() == k || !self.lower_floor(None, control)? {
                 return Ok(claims
                     .into_iter()
