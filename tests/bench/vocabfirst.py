@@ -52,7 +52,8 @@ def alone(side: str, options: dict[str, Any]) -> dict[str, Any]:
     )
     if done.returncode:
         raise SystemExit(f"{side} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def initial(file: Path, size: int) -> list[bytes]:
@@ -169,8 +170,8 @@ def main() -> None:
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        sides = {"sage": side_sage, "pathpiece": side_pathpiece}
-        result = sides[args.side](**json.load(sys.stdin))
+        options = json.load(sys.stdin)
+        result = side_sage(**options) if args.side == "sage" else side_pathpiece(**options)
         print(json.dumps(result | used(resource.getrusage(resource.RUSAGE_SELF))))
         return
     if not check_pathpiece(args):

@@ -72,12 +72,8 @@ def test_size_special_tokens_and_round_trip(trained: dict[str, Tokenizer], spell
     assert dict(tokenizer.special_tokens) == {"<s>": 0, "</s>": 1}
     assert tokenizer.lossless
     assert {bytes([byte]) for byte in range(256)} <= set(tokenizer.vocab.tokens.values())
-    for text in (
-        *(line for lines in TEXTS.values() for line in lines[:5]),
-        b"",
-        bytes(range(256)),
-        b"\xff<s>\x00",
-    ):
+    texts: list[str | bytes] = [line for lines in TEXTS.values() for line in lines[:5]]
+    for text in (*texts, b"", bytes(range(256)), b"\xff<s>\x00"):
         data = text.encode() if isinstance(text, str) else text
         assert tokenizer.decode(tokenizer.encode(data)) == data
     assert tokenizer.encode("<s>", allowed_special="all").tolist() == [0]
