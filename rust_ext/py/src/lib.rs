@@ -11,12 +11,11 @@ mod door;
 mod encoder;
 mod engine;
 mod engine_inputs;
-mod pretokenizer;
-mod runs;
 mod lexicon;
 mod lines;
 mod pathpiece;
 mod pretokenizer;
+mod runs;
 mod sage;
 mod words;
 
