@@ -145,7 +145,7 @@ def check_pathpiece(args: argparse.Namespace) -> bool:
     )
     counts = PretokenCounts.from_mapping({"all": words}, pretokenizer="cl100k")
     request = Request(source=counts, vocab_size=300)
-    tokens = initial_tokens(counts, method="ngrams", size=330, max_length=8, request=request)
+    tokens = initial_tokens(counts, method="ngrams", size=330, max_length=8, min_frequency=1, request=request)
     _, log = prune(counts, tokens, size=300, rounds=4, threads=1)
     gone, _ = slow.prune(words, tokens, geometric(len(tokens), 300, 4))
     return list(zip(log["token"], log["cost"], strict=True)) == gone

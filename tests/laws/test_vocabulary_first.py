@@ -184,7 +184,7 @@ def test_seeds_differ() -> None:
         ("pathpiece", {"vocab_size": 200}, "at least 256"),
         ("pathpiece(initial=magic)", {"vocab_size": 300}, "'magic' is not one of"),
         ("pathpiece(rounds=0)", {"vocab_size": 300}, "rounds: must be at least 1"),
-        ("pathpiece", {"vocab_size": 300, "max_token_length": 65}, "between 1 and 64"),
+        ("pathpiece", {"vocab_size": 300, "max_token_length": 65}, "between 2 and 64"),
         ("pathpiece", {"vocab_size": 300, "seed": 3}, "seed: means nothing"),
         ("sage(schedule=400/300)", {"vocab_size": 290}, "must descend to vocab_size, 290"),
         ("sage(schedule=many)", {"vocab_size": 290}, "is not a list of sizes"),
