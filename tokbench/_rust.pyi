@@ -15,6 +15,7 @@ __all__ = [
     "Engine",
     "LineSample",
     "Lines",
+    "Parity",
     "PretokenCounts",
     "Pretokenizer",
     "RunCounter",
@@ -24,11 +25,11 @@ __all__ = [
     "admitted",
     "code_length",
     "cpu_features",
-    "json_texts",
     "frequent_ngrams",
+    "json_texts",
     "learn_lexicon",
-    "train_pathpiece",
     "prune_tokens",
+    "train_pathpiece",
     "varint",
     "word_spans",
     "zstd_size",
@@ -80,8 +81,9 @@ class DocumentReader:
         compression: str,
         boundary: str,
         batch_size: int,
+        weight: str | None = None,
     ) -> DocumentReader: ...
-    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None] | None: ...
 
 @final
 class BpeEncoder:
@@ -155,8 +157,13 @@ class BpeEncoder:
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
 def json_texts(
-    path: str, first: int, field: str, data: NDArray[np.uint8], offsets: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]: ...
+    path: str,
+    first: int,
+    field: str,
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    weight: str | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
@@ -219,6 +226,8 @@ class Engine:
         expected_merges: int,
         first_floor: int | None,
         track_groups: bool,
+        silent_groups: int = 0,
+        total_closed: bool = False,
         overlap: bool = True,
         deletions: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
@@ -360,6 +369,38 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+    def run_parity(
+        self,
+        parity: Parity,
+        vocab_size: int,
+        *,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+        NDArray[np.uint32],
+    ]: ...
+
+@final
+class Parity:
+    """Which language each step of parity-aware training serves."""
+
+    def __new__(
+        cls,
+        *,
+        first_column: int,
+        weights: list[int],
+        ratio: list[float] | None,
+        global_merges: int,
+        window: tuple[int, float] | None,
+        stop: bool,
+    ) -> Parity: ...
+    @property
+    def global_merges(self) -> int: ...
+    def exhausted(self) -> list[tuple[int, int]]: ...
     def run_scaffold(
         self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
     ) -> tuple[

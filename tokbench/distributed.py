@@ -21,9 +21,9 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Texts
-from tokbench.count_files import local_path, table_of
+from tokbench.count_files import FORMAT_VERSION, local_path, table_of
 from tokbench.counting import BLOCK_BYTES
-from tokbench.counts import FORMAT_VERSION, PretokenCounts
+from tokbench.counts import PretokenCounts
 from tokbench.errors import CorpusError, ParameterError, PluginError
 from tokbench.pretokenize import Pretokenizer
 
@@ -233,11 +233,15 @@ def plan(
 
     Raises:
         CorpusError: if the corpus holds documents in memory, or storage cannot be listed.
-        ParameterError: if ``task_bytes`` is below 1.
+        ParameterError: if ``task_bytes`` is below 1, or documents are weighted, which engines do not count.
         PretokenizeError: for an unknown pre-tokenizer.
     """
     if task_bytes < 1:
         raise ParameterError(f"task_bytes is {task_bytes}, expected at least 1")
+    if corpus.document_weight is not None:
+        raise ParameterError(
+            f"document_weight: an engine counts each document once, not {corpus.document_weight!r} times; count here"
+        )
     shards = [
         shard
         for group_id, language in enumerate(corpus.languages)

@@ -30,8 +30,8 @@ import numpy as np
 
 from tokbench.bpe import Training
 from tokbench.corpus import Corpus
-from tokbench.counting import available_threads
-from tokbench.counts import PretokenCounts, count, count_texts
+from tokbench.counting import Counting, available_threads, sources_of
+from tokbench.counts import PretokenCounts, table_of_counter
 from tokbench.errors import ExhaustedError, ParameterError, VocabError
 from tokbench.resume import Segments, Start, Vetoes, encode_pretokens, encoded, model_of
 from tokbench.settings import Settings
@@ -39,11 +39,13 @@ from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.train import prepared, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from tokbench.bpe import BpeModel
+    from tokbench.checkpoint import Checkpoint
     from tokbench.objectives.protocol import Objective
     from tokbench.weights import Number
 
@@ -65,6 +67,9 @@ def extend(
     alpha: float | None = None,
     allow_smaller: bool = False,
     threads: int | None = None,
+    memory: int | str | None = None,
+    temporary: str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BpeTokenizer:
     """Continue BPE training from what `base` makes of the text, until there are `add` new tokens.
@@ -88,7 +93,10 @@ def extend(
         weights: as for `train`.
         alpha: as for `train`.
         allow_smaller: accept fewer new tokens when the pairs run out.
-        threads: for encoding; the result does not depend on it.
+        threads: for counting and encoding; the result does not depend on it.
+        memory: bounds what counting allocates, as for `count`.
+        temporary: where the rest goes, as for `count`.
+        checkpoint: as for `train`.
         progress: called with phase, done and total about twenty times a second.
 
     Raises:
@@ -109,10 +117,22 @@ def extend(
     _check(model, add=add, first_id=first_id)
     n_threads = threads if threads is not None else available_threads()
     first = model.vocab.n_ids if first_id is None else first_id
-    counts = _counted(base, model, source, n_threads, progress)
+    how = Counting(
+        groups=(),
+        pretokenizer=model.pretokenizer,
+        strict_utf8=False,
+        threads=n_threads,
+        memory=memory,
+        temporary=temporary,
+    )
+    promises = {"add": add, "freeze": freeze, "protected": protect is not None, "first_id": first}
+    if checkpoint is not None:
+        checkpoint.agree("extension", {"base": base.fingerprint, **promises})
+    counts = _counted(base, model, source, how, checkpoint, progress)
     plain, cut_off = prepared(counts, min_pretoken_count=min_pretoken_count, weights=None, alpha=None)
     counts, _ = prepared(plain, min_pretoken_count=1, weights=weights, alpha=alpha)
-    held = None if protect is None else _counted(base, model, protect, n_threads, progress)
+    aside = None if checkpoint is None or protect is None else checkpoint.part("protect")
+    held = None if protect is None else _counted(base, model, protect, how, aside, progress)
     before = encoded(base, counts, threads=n_threads)
     begin = Start(
         model,
@@ -137,10 +157,15 @@ def extend(
         allow_smaller=True,
         min_pretoken_count=min_pretoken_count,
         weights=None if counts.weights is None else counts.weights.as_dict(),
-        weight_scale=1 if counts.weights is None else counts.weights.scale,
+        weight_scale=counts.scale,
         start=base.fingerprint,
     )
-    outcome = run(counts.native, settings, objective=objective, begin=begin, progress=progress)
+    if checkpoint is not None:
+        checkpoint.agree("settings", settings.as_dict())
+        checkpoint.check_counts(counts.native)
+    outcome = run(
+        counts.native, settings, objective=objective, begin=begin, checkpoint=checkpoint, progress=progress
+    )
     made = {i: token for i, token in outcome.vocab.tokens.items() if i >= first}
     if not made or (len(made) < add and not allow_smaller):
         message = (
@@ -196,16 +221,23 @@ def _counted(
     base: Tokenizer,
     model: BpeModel,
     source: Corpus | PretokenCounts,
-    threads: int,
+    how: Counting,
+    checkpoint: Checkpoint | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> PretokenCounts:
     """Count with the base's pre-tokenizer, behind the base's normalizer."""
     changes = model.normalizer is not None or model.prefix_space
     if isinstance(source, Corpus):
-        if not changes:
-            return count(source, model.pretokenizer, threads=threads, progress=progress)
-        texts = {language: _prepared(model, source, language) for language in source.languages}
-        return count_texts(texts, model.pretokenizer, threads=threads, progress=progress)
+        counting = replace(
+            how,
+            groups=source.languages,
+            document_weight=source.document_weight,
+            prepare=model.encoder().prepared if changes else None,
+        )
+        if checkpoint is not None:
+            return checkpoint.count(source, counting, source.document, progress)
+        counted = counting.count(sources_of(source), source.document, progress)
+        return table_of_counter(counted, progress)
     if source.pretokenizer != model.pretokenizer:
         message = (
             f"the counts were made with the pre-tokenizer {source.pretokenizer!r}, but {base.name} has "
@@ -219,11 +251,6 @@ def _counted(
         )
         raise ParameterError(message)
     return source
-
-
-def _prepared(model: BpeModel, corpus: Corpus, language: str) -> Iterator[bytes]:
-    encoder = model.encoder()
-    return (encoder.prepared(document.data) for document in corpus.documents(language))
 
 
 def _unreached(model: BpeModel) -> Segments | None:
@@ -251,14 +278,18 @@ def _whole(model: BpeModel, held: PretokenCounts | None) -> list[bytes]:
     return held.to_frame()["pretoken"].unique(maintain_order=True).to_list()
 
 
-def _total(counts: PretokenCounts, segments: Segments) -> dict[str, int]:
-    """Tokens of each group."""
+def _total(counts: PretokenCounts, segments: Segments) -> dict[str, int | float]:
+    """Tokens of each group; each as often as its document where documents are weighted."""
     _, _, row_starts, group_ids, cells = counts.native.arrays()
     lengths = np.diff(segments[1]).astype(np.uint64)
     rows = np.repeat(np.arange(len(counts)), np.diff(row_starts).astype(np.int64))
     totals = np.zeros(len(counts.groups), dtype=np.uint64)
     np.add.at(totals, group_ids, cells * lengths[rows])
-    return dict(zip(counts.groups, totals.tolist(), strict=True))
+    scale = counts.document_scale
+    return {
+        group: total if scale == 1 else total / scale
+        for group, total in zip(counts.groups, totals.tolist(), strict=True)
+    }
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import NotRepresentableError, ParameterError
+from tokbench.limits import check_address_space
 from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def check_target(out: Path, *, overwrite: bool) -> None:
 
     Raises:
         ParameterError: as :func:`new_directory`.
+        CorpusError: when ``ulimit -v`` leaves too little address space.
     """
+    check_address_space(streamed=False)
     if not out.parent.is_dir():
         raise ParameterError(f"{out}: the folder {out.parent} does not exist; create it first")
     if out.exists() and not overwrite:

@@ -10,15 +10,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
+    "weights",
     "reading",
     "corpus",
     "pretokenize",
-    "weights",
+    "limits",
     "memory",
+    "weighing",
     "counting",
     "count_files",
+    "registry",
+    "steps",
+    "segmenters",
     "counts",
     "runs",
+    "count_sum",
     "checkpoint",
     "distributed",
     "merges",
@@ -33,7 +39,6 @@ ORDER = (
     "resume",
     "frame",
     "measurement",
-    "registry",
     "plugin",
     "sampling",
     "inference",
@@ -46,7 +51,7 @@ LAYER = {
     "objectives": 2, "algorithm": 2, "algorithms": 2, "train": 2, "training": 2, "extend": 2, "sweep": 2,
     "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
-    "run": 4, "cli": 4, "report": 4,
+    "run": 4, "cli": 4, "report": 4, "__main__": 4,
 }  # fmt: skip
 SAME_LAYER = {
     ("train", "objectives"),
@@ -60,6 +65,7 @@ SAME_LAYER = {
     ("evaluate", "plugin"),
     ("cli", "report"),
     ("cli", "run"),
+    ("__main__", "cli"),
 }
 FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
 

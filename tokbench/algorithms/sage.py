@@ -57,6 +57,7 @@ class Sage(Algorithm):
     epochs: int = 5
     max_lines: int = 1_000_000
 
+    reads_text: ClassVar[bool] = True
     about: ClassVar[About] = About(
         name="sage",
         summary="contextual: prune a large vocabulary by a skip-gram model of its tokens",

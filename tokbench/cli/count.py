@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +13,7 @@ from tokbench.cli.console import note, print_json, progress_bar
 from tokbench.errors import ParameterError
 
 if TYPE_CHECKING:
+    from tokbench.checkpoint import Checkpoint
     from tokbench.corpus import Corpus
 
 EPILOG = """[bold]Examples[/bold]
@@ -20,6 +23,12 @@ tokbench count --corpus sample --out counts.parquet
 tokbench count --corpus eng='en/*.txt.zst' --corpus tur=tr.jsonl.gz:text --pretokenizer o200k --out counts.parquet
 
 tokbench count --corpus 'web/*.jsonl.zst' --memory 2GB --temporary /scratch --out counts.parquet
+
+tokbench count -c 'web/*.jsonl.zst' --checkpoint-every 1GB --out counts.parquet
+
+tokbench count --resume counts.parquet
+
+tokbench count -c web.jsonl.zst:text --document-weight quality --out counts.parquet
 
 tokbench train --counts counts.parquet --vocab-size 32000 --out my-tokenizer
 
@@ -33,9 +42,10 @@ def register(app: typer.Typer) -> None:
 
 
 def count(
-    corpus: parameters.Corpus,
+    context: typer.Context,
+    corpus: parameters.OptionalCorpus = None,
     out: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--out",
             "-o",
@@ -43,12 +53,13 @@ def count(
             help="Parquet file (or s3://….parquet) to write: pretoken, group, count. With --engine, a name without "
             ".parquet is a directory (or s3://…) into which the workers write.",
         ),
-    ],
+    ] = None,
     pretokenizer: Annotated[
         str, typer.Option("--pretokenizer", "-p", help="Pre-tokenizer by name, regex:… or seq(…).")
     ] = "cl100k",
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool,
         typer.Option(
@@ -58,6 +69,16 @@ def count(
     threads: parameters.Threads = None,
     memory: parameters.Memory = None,
     temporary: parameters.Temporary = None,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-every",
+            metavar="SIZE",
+            help="Keep the counts of finished files after every SIZE of them, for example 1GB, in .OUT.partial beside "
+            "OUT.",
+        ),
+    ] = None,
+    resume: parameters.Resume = None,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -88,12 +109,31 @@ def count(
     as_json: parameters.AsJson = False,
 ) -> None:
     """Count pretokens per language and save them as Parquet, for any number of trainings."""
+    from tokbench.cli import resuming
     from tokbench.corpora import open_corpus
     from tokbench.counts import count_to_file
+    from tokbench.memory import parse_bytes
 
+    checkpoint: Checkpoint | None = context.obj
+    if resume is not None:
+        if resuming.is_written(resume):
+            note(f"{resume} is complete")
+            return
+        context.obj, earlier = resuming.resumed(context, resume)
+        count(context, **{**earlier, "out": str(earlier["out"])})
+        return
+    if corpus is None or out is None:
+        raise ParameterError("give --corpus and --out, or --resume")
     opened = open_corpus(corpus, languages=parameters.split_names(languages), document=document)
+    if document_weight is not None:
+        opened = replace(opened, document_weight=document_weight)
     if engine is not None:
-        here = {"--threads": threads, "--memory": memory, "--temporary": temporary}
+        here = {
+            "--threads": threads,
+            "--memory": memory,
+            "--temporary": temporary,
+            "--checkpoint-every": checkpoint_every,
+        }
         if wrong := [name for name, value in here.items() if value is not None]:
             raise ParameterError(f"{', '.join(wrong)}: only for counting here; use --engine-option")
         facts = _count_on(
@@ -111,7 +151,11 @@ def count(
         raise ParameterError(
             "--engine-option and --min-pretoken-count go with --engine; train takes --min-pretoken-count as well"
         )
-    with progress_bar() as progress:
+    if checkpoint is None and checkpoint_every is not None:
+        if "://" in out:
+            raise ParameterError("--checkpoint-every: needs a local --out; copy that one")
+        checkpoint = resuming.begin(context, Path(out), portion_bytes=parse_bytes(checkpoint_every))
+    with resuming.kept(context, checkpoint, Path(out)), progress_bar() as progress:
         counts = count_to_file(
             opened,
             out,
@@ -120,8 +164,11 @@ def count(
             strict_utf8=strict_utf8,
             memory=memory,
             temporary=temporary,
+            checkpoint=checkpoint,
             progress=progress,
         )
+    if checkpoint is not None:
+        checkpoint.finish()
     facts = {
         "out": out,
         "pretokenizer": counts.pretokenizer,
@@ -130,6 +177,7 @@ def count(
         "pretokens": counts.total_count,
         "bytes": counts.total_bytes,
         "runs": counts.n_runs,
+        "document_scale": counts.document_scale,
     }
     _say(facts, as_json=as_json)
 
@@ -202,3 +250,5 @@ def _say(facts: dict[str, Any], *, as_json: bool) -> None:
             f"left out as too rare: {lost['unique_pretokens']:,} unique pretokens, "
             f"{lost['pretokens']:,} occurrences, {lost['bytes']:,} bytes"
         )
+    if facts.get("document_scale", 1) != 1:
+        note(f"bytes and pretokens are in units of 1/{facts['document_scale']}, as weights are")

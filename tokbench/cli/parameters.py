@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,14 @@ Document = Annotated[
         help="What a document is in plain text: file, line, or separator:TEXT. JSONL and Parquet: always a record.",
     ),
 ]
+DocumentWeight = Annotated[
+    str | None,
+    typer.Option(
+        "--document-weight",
+        metavar="FIELD",
+        help="JSON field or Parquet column that says how often a record counts: at least 0, at most four decimals.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Threads to use; all cores by default. Never changes a result."),
@@ -50,6 +59,23 @@ Temporary = Annotated[
     str | None,
     typer.Option(
         "--temporary", metavar="DIR", help="Folder for what exceeds --memory; the system's by default."
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="OUT",
+        help="Go on with a run that was stopped, with the options it was begun with; same result.",
+    ),
+]
+CheckpointEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="N",
+        min=1,
+        help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]

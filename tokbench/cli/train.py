@@ -26,6 +26,8 @@ tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --forma
 
 tokbench train -c 'tur=tr/*.txt' -c 'eng=en/*.txt' --alpha 0.3 -V 8k,16k,32k,64k -o sizes
 
+tokbench train -c web.jsonl.zst:text --document-weight quality -V 32k -o by-quality
+
 tokbench train -c 'eng=new/*.txt' --start mine -V 48k -o mine-48k
 
 tokbench train -c 'eng=en/*.jsonl.zst' -V 64k -o mine --memory 4GB --checkpoint-every 1000
@@ -120,8 +122,34 @@ def train(
             help="Trained tokenizer to go on from, up to --vocab-size; keeps its ids.",
         ),
     ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step",
+            metavar="NAME[(…)]",
+            help="Reversible change of the text before everything else, such as case; repeatable, in this order. Of "
+            "a corpus only; the tokenizer takes it back when it decodes.",
+        ),
+    ] = None,
+    morphemes: Annotated[
+        Path | None,
+        typer.Option(
+            "--morphemes",
+            metavar="FILE",
+            help="Cut words into the morphemes of a list, one a line, or of a Hunspell .dic (longest match) before "
+            "merging; no token crosses a cut.",
+        ),
+    ] = None,
     weight: parameters.Weight = None,
     alpha: parameters.Alpha = None,
+    term_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--term-weights",
+            metavar="FILE",
+            help="Let single words count more: lines term<TAB>weight (at most four decimals).",
+        ),
+    ] = None,
     min_pretoken_count: parameters.OptionalMinPretokenCount = None,
     special: Annotated[
         list[str] | None,
@@ -185,29 +213,15 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
     ] = False,
     threads: parameters.Threads = None,
     memory: parameters.Memory = None,
     temporary: parameters.Temporary = None,
-    checkpoint_every: Annotated[
-        int | None,
-        typer.Option(
-            "--checkpoint-every",
-            metavar="N",
-            min=1,
-            help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="OUT",
-            help="Go on with a run that was stopped, with the options it was begun with; same result.",
-        ),
-    ] = None,
+    checkpoint_every: parameters.CheckpointEvery = None,
+    resume: parameters.Resume = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
@@ -216,8 +230,12 @@ def train(
     from tokbench.corpora import open_corpus
     from tokbench.counts import PretokenCounts
     from tokbench.run import check_formats, check_target, write_run, write_runs
+    from tokbench.segmenters import Lexicon
+    from tokbench.steps.changed import changed
     from tokbench.sweep import cut
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
+    from tokbench.training import in_morphemes, with_segmenter, with_steps, without_steps
+    from tokbench.weights import TermWeights
 
     checkpoint: Checkpoint | None = context.obj
     if resume is not None:
@@ -234,10 +252,17 @@ def train(
     check_target(out, overwrite=overwrite)
     sizes = [parameters.parse_size(size) for size in vocab_size.split(",")]
     weights = parameters.parse_weights(weight)
-    base = None if start is None else Tokenizer.load(start)
+    steps = step or []
+    base = None if start is None else without_steps(Tokenizer.load(start), steps)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
+    if counts is not None and document_weight is not None:
+        raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
     chosen = parse(algorithm)
+    if document_weight is not None and chosen.reads_text:
+        raise ParameterError(
+            f"--document-weight: {chosen.about.name} reads the text itself, each document once"
+        )
     settings: dict[str, Any] = {
         "min_frequency": min_frequency,
         "max_token_length": max_token_length,
@@ -252,9 +277,10 @@ def train(
         "min_pretoken_count": min_pretoken_count,
         "weights": weights,
         "alpha": alpha,
+        "term_weights": None if term_weights is None else TermWeights.read(term_weights),
         "start": base,
         "seed": seed,
-        "dev": _open_dev(dev, parallel=chosen.parallel_dev),
+        "dev": _open_dev(dev, parallel=chosen.parallel_dev, steps=steps),
     }
     if len(sizes) > 1 and chosen.about.name != "bpe":
         raise ParameterError(
@@ -262,9 +288,9 @@ def train(
         )
     counting = {"strict_utf8": strict_utf8, "memory": memory, "temporary": temporary}
     if checkpoint is None and checkpoint_every is not None:
-        checkpoint = resuming.begin(context, out, checkpoint_every)
+        checkpoint = resuming.begin(context, out, every=checkpoint_every)
     source: Corpus | PretokenCounts
-    with resuming.kept(checkpoint, out), progress_bar() as progress:
+    with resuming.kept(context, checkpoint, out), progress_bar() as progress:
         if counts is not None:
             source = PretokenCounts.load(counts)
             if pretokenizer is not None and pretokenizer != source.pretokenizer:
@@ -273,6 +299,9 @@ def train(
                 )
         else:
             source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
+            if document_weight is not None:
+                source = replace(source, document_weight=document_weight)
+        source = changed(source, steps) if steps else source
         request = Request(
             source=source,
             vocab_size=max(sizes),
@@ -289,7 +318,10 @@ def train(
             default = None if base is None else base.pretokenizer
             source = request.counts(default or chosen.default_pretokenizer)
             request = replace(request, source=source, pretokenizer=None)
-        largest = chosen.train(request)
+        segmenter = None
+        if morphemes is not None:
+            request, segmenter = in_morphemes(chosen, request, Lexicon.read(morphemes))
+        largest = with_steps(with_segmenter(chosen.train(request), segmenter), steps)
         made: dict[int, Tokenizer] = {max(sizes): largest}
         if len(sizes) > 1 and isinstance(largest, BpeTokenizer):
             made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
@@ -298,10 +330,14 @@ def train(
         "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
+        "document_weight": document_weight,
         "strict_utf8": strict_utf8,
         "algorithm": spell(chosen),
         "dev": dev,
         "seed": seed,
+        "step": step,
+        "morphemes": None if morphemes is None else str(morphemes),
+        "term_weights": None if term_weights is None else str(term_weights),
     }
     amount: dict[str, object] = {}
     if isinstance(source, PretokenCounts):
@@ -354,9 +390,11 @@ def train(
         )
 
 
-def _open_dev(specs: list[str] | None, *, parallel: bool) -> Corpus | None:
+def _open_dev(specs: list[str] | None, *, parallel: bool, steps: list[str]) -> Corpus | None:
     from tokbench.corpora import open_corpus
+    from tokbench.steps.changed import changed
 
     if specs is None:
         return None
-    return parameters.open_parallel(specs) if parallel else open_corpus(specs)
+    corpus = parameters.open_parallel(specs) if parallel else open_corpus(specs)
+    return changed(corpus, steps) if steps else corpus

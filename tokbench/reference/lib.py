@@ -161,7 +161,7 @@ def learn(
         return point if not 0xDC80 <= point <= 0xDCFF else 0x110000 + symbol[0]
 
     alphabet = sorted(counts, key=lambda symbol: (-counts[symbol], code(symbol)))
-    first: list[Symbols] = [(symbol,) for symbol in alphabet]
+    first: list[tuple[bytes, ...]] = [(symbol,) for symbol in alphabet]
     learner = Learner(
         first, dict.fromkeys(first, life), Random(mix(seed)), life, max_length, memory_in, memory_out,
         update_rate, max_gap,

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::room::require;
 use super::table::{INLINE, Run, Short, prefix_key};
 use crate::{Control, PretokenCounts, Result};
 
@@ -13,6 +14,8 @@ use crate::{Control, PretokenCounts, Result};
 const RANGE: usize = 1 << 15;
 /// Samples taken per range, so that ranges come out about equally long.
 const SAMPLES: usize = 16;
+/// What a merged range takes at most, but for pretokens that are very long.
+const RANGE_BYTES: usize = 8 << 20;
 const SHORT: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
@@ -57,6 +60,11 @@ impl Stretch {
 }
 
 impl Stretch {
+    /// Bytes in use.
+    pub fn bytes(&self) -> usize {
+        self.arena.len() + 16 * self.ends.len() + 12 * self.counts.len()
+    }
+
     /// The pretoken of the last row.
     pub fn last(&self) -> Option<&[u8]> {
         let end = *self.ends.last()? as usize;
@@ -100,6 +108,7 @@ pub fn merge(runs: &[Run], threads: usize, control: &Control) -> Result<Vec<Stre
                 return Ok(());
             }
             control.check()?;
+            require(RANGE_BYTES)?;
             let low = range.checked_sub(1).map(|before| splitters[before]);
             let stretch = merge_range(runs, low, splitters.get(range).copied(), &mut items);
             done.lock()
