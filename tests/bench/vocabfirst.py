@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +145,7 @@ def check_pathpiece(args: argparse.Namespace) -> bool:
     )
     counts = PretokenCounts.from_mapping({"all": words}, pretokenizer="cl100k")
     request = Request(source=counts, vocab_size=300)
-    tokens = initial_tokens(counts, method="ngrams", size=330, max_length=8, request=request)
+    tokens = initial_tokens(counts, method="ngrams", size=330, max_length=8, min_frequency=1, request=request)
     _, log = prune(counts, tokens, size=300, rounds=4, threads=1)
     gone, _ = slow.prune(words, tokens, geometric(len(tokens), 300, 4))
     return list(zip(log["token"], log["cost"], strict=True)) == gone
@@ -171,8 +170,8 @@ def main() -> None:
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        sides: dict[str, Callable[..., dict[str, Any]]] = {"sage": side_sage, "pathpiece": side_pathpiece}
-        result = sides[args.side](**json.load(sys.stdin))
+        options = json.load(sys.stdin)
+        result = side_sage(**options) if args.side == "sage" else side_pathpiece(**options)
         print(json.dumps(result | used(resource.getrusage(resource.RUSAGE_SELF))))
         return
     if not check_pathpiece(args):
