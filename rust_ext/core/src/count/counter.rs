@@ -260,7 +260,7 @@ impl Counter {
     fn sort(self, control: &Control) -> Result<(Vec<String>, Vec<Run>, Vec<RunFile>)> {
         let (mut tables, mut files) = (Vec::new(), Vec::new());
         for worker in self.workers {
-            let (held, file) = worker.finish();
+            let (held, file) = worker.finish(control)?;
             tables.extend(held);
             files.extend(file);
         }

@@ -154,10 +154,15 @@ impl BlockReader {
                 format!("is empty, expected a {} stream", source.compression),
             ));
         }
-        let input = if source.compression == Compression::Plain && mappable {
+        // A file that is larger than the address space allowed (`ulimit -v`) is read as a stream instead.
+        let map = if source.compression == Compression::Plain && mappable {
             // SAFETY: the mapping is read-only; as with every mapped reader, the file must not be truncated
             // by somebody else while it is read.
-            let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
+            unsafe { Mmap::map(&file) }.ok()
+        } else {
+            None
+        };
+        let input = if let Some(map) = map {
             Input::Mapped(Arc::new(map))
         } else {
             let tally = Tally {

@@ -1,21 +1,34 @@
 //! What one thread counts into: a table per group, and runs on disk once its share of the memory is full.
 
+use super::hot::{Entry, Hot, PAIRS};
 use super::spill::RunFile;
 use super::stream::write_run;
-use super::table::{FIRST, INLINE, Run, Table, inline_key};
+use super::table::{FIRST, INLINE, Run, Table, hash_long, inline_key};
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, Result};
 
-/// Pretokens between scanner and table: so long has the slot's cache line to arrive.
+/// Pretokens on their way to the table: so long has the slot's cache line to arrive.
 const LOOK_AHEAD: usize = 16;
+
+/// Pretokens on their way to the cache of frequent ones.
+const LOOK_AHEAD_HOT: usize = 8;
+
+/// The same for pretokens that are not kept inside of their slot; their bytes are those of the text.
+const LOOK_AHEAD_LONG: usize = 8;
 
 /// The tables of one thread.
 pub struct Worker {
     tables: Vec<Option<Table>>,
+    hot: Hot,
+    /// The group whose counts `hot` holds.
+    hot_group: u32,
     spill: Option<Spill>,
     first: usize,
     failure: Option<Error>,
 }
+
+/// Tables with their groups, and the runs on disk.
+pub type Counted = (Vec<(u32, Table)>, Option<RunFile>);
 
 /// What a thread does when its tables have grown to their share.
 struct Spill {
@@ -32,21 +45,68 @@ impl Worker {
             let slots = (share / 256).clamp(16, FIRST);
             1 << slots.ilog2()
         });
+        let pairs = bound.as_ref().map_or(PAIRS, |(share, _)| {
+            let pairs = (share / 1024).clamp(2, PAIRS);
+            1 << pairs.ilog2()
+        });
         Self {
             tables: (0..n_groups).map(|_| None).collect(),
+            hot: Hot::new(pairs),
+            hot_group: 0,
             spill: bound.map(|(share, file)| Spill { share, file }),
             first,
             failure: None,
         }
     }
 
-    /// The sorted tables still to be made and the runs written so far.
-    pub fn finish(self) -> (Vec<(u32, Table)>, Option<RunFile>) {
+    /// Ends counting: the tables still to be sorted and the runs written so far.
+    ///
+    /// # Errors
+    /// [`Error::File`] if counts cannot be written to disk; [`Error::Interrupted`].
+    pub fn finish(mut self, control: &Control) -> Result<Counted> {
+        self.cool(control)?;
         let numbered = self.tables.into_iter().enumerate();
         let tables = numbered
             .filter_map(|(group, table)| table.map(|table| (group as u32, table)))
             .collect();
-        (tables, self.spill.map(|spill| spill.file))
+        Ok((tables, self.spill.map(|spill| spill.file)))
+    }
+
+    fn take_table(&mut self, group: u32) -> Table {
+        let held = self.tables[group as usize].take();
+        held.unwrap_or_else(|| Table::new(self.first))
+    }
+
+    /// Moves the counts of `hot` to their table.
+    fn cool(&mut self, control: &Control) -> Result<()> {
+        let group = self.hot_group;
+        let entries: Vec<Entry> = self.hot.drain().collect();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut table = self.take_table(group);
+        for (number, entry) in entries.iter().enumerate() {
+            if let Some(ahead) = entries.get(number + LOOK_AHEAD) {
+                table.prefetch(ahead.hash);
+            }
+            self.put(&mut table, group, *entry, control);
+        }
+        self.tables[group as usize] = Some(table);
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    #[inline]
+    fn put(&mut self, table: &mut Table, group: u32, entry: Entry, control: &Control) {
+        while entry.count > 0 && !table.add_short(entry.key, entry.hash, entry.count) {
+            self.make_room(table, group, 0, control);
+        }
+    }
+
+    #[inline]
+    fn put_long(&mut self, table: &mut Table, group: u32, bytes: &[u8], hash: u64, control: &Control) {
+        while !table.add_long(bytes, hash) {
+            self.make_room(table, group, bytes.len(), control);
+        }
     }
 
     /// Counts the pretokens of one document, or of one piece of a document, after checking it where that is
@@ -68,8 +128,11 @@ impl Worker {
                 return Err(error(invalid.valid_up_to() as u64));
             }
         }
-        let held = self.tables[group as usize].take();
-        let mut table = held.unwrap_or_else(|| Table::new(self.first));
+        if group != self.hot_group {
+            self.cool(control)?;
+            self.hot_group = group;
+        }
+        let mut table = self.take_table(group);
         let outcome = self.count_into(&mut table, group, pretokenizer, text, control);
         self.tables[group as usize] = Some(table);
         outcome
@@ -84,13 +147,23 @@ impl Worker {
         control: &Control,
     ) -> Result<()> {
         let mut at = 0;
-        let mut waiting = [(0u128, 0u64); LOOK_AHEAD];
+        let mut waiting = [Entry::default(); LOOK_AHEAD];
         let mut next = 0;
+        let mut recent = [(0u128, 0u64); LOOK_AHEAD_HOT];
+        let mut n_recent = 0;
+        // Where longer pretokens start, their lengths (0 for none) and hashes.
+        let mut waiting_long = [(0, 0, 0u64); LOOK_AHEAD_LONG];
+        let mut next_long = 0;
         pretokenizer.for_each_controlled(text, control, |pretoken| {
             let length = pretoken.len();
             if length > INLINE {
-                while !table.add_long(pretoken) {
-                    self.make_room(table, group, length, control);
+                let hash = hash_long(pretoken);
+                table.prefetch_long(hash);
+                let place = &mut waiting_long[next_long % LOOK_AHEAD_LONG];
+                let (start, length, hash) = std::mem::replace(place, (at, length, hash));
+                next_long += 1;
+                if length > 0 {
+                    self.put_long(table, group, &text[start..start + length], hash, control);
                 }
             } else if length > 0 {
                 // The pretokens concatenate to the text: the next 16 bytes stand at `at`, unless it ends before.
@@ -103,20 +176,33 @@ impl Worker {
                     inline_key(&window, length)
                 };
                 let hash = Table::hash(key);
-                table.prefetch(hash);
-                let (key, hash) = std::mem::replace(&mut waiting[next % LOOK_AHEAD], (key, hash));
-                next += 1;
+                self.hot.prefetch(hash);
+                let (key, hash) = std::mem::replace(&mut recent[n_recent % LOOK_AHEAD_HOT], (key, hash));
+                n_recent += 1;
                 if key != 0 {
-                    while !table.add_short(key, hash) {
-                        self.make_room(table, group, 0, control);
+                    if let Some(out) = self.hot.add(key, hash) {
+                        table.prefetch(out.hash);
+                        let entry = std::mem::replace(&mut waiting[next % LOOK_AHEAD], out);
+                        next += 1;
+                        self.put(table, group, entry, control);
                     }
                 }
             }
             at += length;
         })?;
-        for (key, hash) in waiting {
-            while key != 0 && !table.add_short(key, hash) {
-                self.make_room(table, group, 0, control);
+        for (key, hash) in recent {
+            if key != 0 {
+                if let Some(out) = self.hot.add(key, hash) {
+                    self.put(table, group, out, control);
+                }
+            }
+        }
+        for entry in waiting {
+            self.put(table, group, entry, control);
+        }
+        for (start, length, hash) in waiting_long {
+            if length > 0 {
+                self.put_long(table, group, &text[start..start + length], hash, control);
             }
         }
         if let Some(error) = self.failure.take() {
