@@ -34,6 +34,8 @@ struct Pair {
 pub struct Hot {
     pairs: Vec<Pair>,
     shift: u32,
+    /// The pairs that hold something, in the order in which they were first used.
+    used: Vec<u32>,
 }
 
 impl Hot {
@@ -42,19 +44,21 @@ impl Hot {
         Self {
             pairs: vec![Pair::default(); n_pairs],
             shift: 64 - n_pairs.trailing_zeros(),
+            used: Vec::new(),
         }
     }
 
     /// Asks for the cache line of a hash.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        prefetch(&raw const self.pairs[(hash >> self.shift) as usize]);
+        prefetch(self.pairs.as_ptr().wrapping_add((hash >> self.shift) as usize));
     }
 
     /// Counts one occurrence; returns what it pushes out (perhaps a free entry), `None` if nothing.
     #[inline]
     pub fn add(&mut self, key: u128, hash: u64) -> Option<Entry> {
-        let pair = &mut self.pairs[(hash >> self.shift) as usize];
+        let place = (hash >> self.shift) as usize;
+        let pair = &mut self.pairs[place];
         if pair.first.key == key {
             pair.first.count += 1;
             return None;
@@ -64,16 +68,20 @@ impl Hot {
             std::mem::swap(&mut pair.first, &mut pair.second);
             return None;
         }
+        if pair.second.count == 0 && pair.first.count == 0 {
+            self.used.push(place as u32);
+        }
         let entry = Entry { key, hash, count: 1 };
         Some(std::mem::replace(&mut pair.second, entry))
     }
 
-    /// Takes everything out.
+    /// Takes everything out, in time that follows what is in.
     pub fn drain(&mut self) -> impl Iterator<Item = Entry> + '_ {
-        self.pairs
-            .iter_mut()
-            .flat_map(|pair| {
-                let Pair { first, second } = std::mem::take(pair);
+        let pairs = &mut self.pairs;
+        self.used
+            .drain(..)
+            .flat_map(|place| {
+                let Pair { first, second } = std::mem::take(&mut pairs[place as usize]);
                 [first, second]
             })
             .filter(|entry| entry.count > 0)

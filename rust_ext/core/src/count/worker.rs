@@ -7,20 +7,44 @@ use super::table::{FIRST, INLINE, Run, Table, hash_long, inline_key};
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, Result};
 
-/// Pretokens on their way to the table: so long has the slot's cache line to arrive.
-const LOOK_AHEAD: usize = 16;
+/// Pretokens that the scanner cuts before they are looked at.
+const CUTS: usize = 64;
 
-/// Pretokens on their way to the cache of frequent ones.
-const LOOK_AHEAD_HOT: usize = 8;
+/// Short pretokens between scanner and tables: so long have their cache lines to arrive.
+const SHORTS: usize = 64;
 
 /// The same for pretokens that are not kept inside of their slot; their bytes are those of the text.
-const LOOK_AHEAD_LONG: usize = 8;
+const LONGS: usize = 32;
+
+/// Pretokens that have been cut but not yet counted. The short ones outlive the text they were cut from.
+struct Waiting {
+    shorts: [(u128, u64); SHORTS + CUTS],
+    n_shorts: usize,
+    /// Start, length and hash.
+    longs: [(usize, usize, u64); LONGS + CUTS],
+    n_longs: usize,
+    /// What the short ones push out of the cache.
+    out: [Entry; SHORTS + CUTS],
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            shorts: [(0, 0); SHORTS + CUTS],
+            n_shorts: 0,
+            longs: [(0, 0, 0); LONGS + CUTS],
+            n_longs: 0,
+            out: [Entry::default(); SHORTS + CUTS],
+        }
+    }
+}
 
 /// The tables of one thread.
 pub struct Worker {
     tables: Vec<Option<Table>>,
     hot: Hot,
-    /// The group whose counts `hot` holds.
+    waiting: Box<Waiting>,
+    /// The group of what is in `hot` and `waiting`.
     hot_group: u32,
     spill: Option<Spill>,
     first: usize,
@@ -52,6 +76,7 @@ impl Worker {
         Self {
             tables: (0..n_groups).map(|_| None).collect(),
             hot: Hot::new(pairs),
+            waiting: Box::default(),
             hot_group: 0,
             spill: bound.map(|(share, file)| Spill { share, file }),
             first,
@@ -77,22 +102,88 @@ impl Worker {
         held.unwrap_or_else(|| Table::new(self.first))
     }
 
-    /// Moves the counts of `hot` to their table.
+    /// Moves the counts of `waiting` and `hot` to their table.
     fn cool(&mut self, control: &Control) -> Result<()> {
         let group = self.hot_group;
-        let entries: Vec<Entry> = self.hot.drain().collect();
-        if entries.is_empty() {
-            return Ok(());
-        }
         let mut table = self.take_table(group);
+        self.count_shorts(&mut table, group, control);
+        let entries: Vec<Entry> = self.hot.drain().collect();
         for (number, entry) in entries.iter().enumerate() {
-            if let Some(ahead) = entries.get(number + LOOK_AHEAD) {
+            if let Some(ahead) = entries.get(number + SHORTS) {
                 table.prefetch(ahead.hash);
             }
             self.put(&mut table, group, *entry, control);
         }
         self.tables[group as usize] = Some(table);
         self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Puts pretokens, which lie one after another from `start` to each of `ends`, among those that wait.
+    #[inline(never)]
+    fn take_cuts(
+        &mut self,
+        table: &mut Table,
+        group: u32,
+        text: &[u8],
+        mut start: usize,
+        ends: &[usize],
+        control: &Control,
+    ) {
+        let waiting = &mut *self.waiting;
+        let mut n_shorts = waiting.n_shorts;
+        for &end in ends {
+            let length = end - start;
+            if length.wrapping_sub(1) < INLINE {
+                let ahead = text.get(start..start + 16).and_then(|rest| rest.first_chunk::<16>());
+                let key = ahead.map_or_else(|| last_key(&text[start..end]), |window| inline_key(window, length));
+                let hash = Table::hash(key);
+                self.hot.prefetch(hash);
+                waiting.shorts[n_shorts] = (key, hash);
+                n_shorts += 1;
+            } else if length > 0 {
+                let hash = hash_long(&text[start..end]);
+                table.prefetch_long(hash);
+                waiting.longs[waiting.n_longs] = (start, length, hash);
+                waiting.n_longs += 1;
+            }
+            start = end;
+        }
+        waiting.n_shorts = n_shorts;
+        if n_shorts >= SHORTS {
+            self.count_shorts(table, group, control);
+        }
+        if self.waiting.n_longs >= LONGS {
+            self.count_longs(table, group, text, control);
+        }
+    }
+
+    /// Counts the short pretokens that wait.
+    #[inline(never)]
+    fn count_shorts(&mut self, table: &mut Table, group: u32, control: &Control) {
+        let waiting = &mut *self.waiting;
+        let mut n_out = 0;
+        for &(key, hash) in &waiting.shorts[..waiting.n_shorts] {
+            if let Some(out) = self.hot.add(key, hash) {
+                table.prefetch(out.hash);
+                waiting.out[n_out] = out;
+                n_out += usize::from(out.count > 0);
+            }
+        }
+        waiting.n_shorts = 0;
+        for number in 0..n_out {
+            let entry = self.waiting.out[number];
+            self.put(table, group, entry, control);
+        }
+    }
+
+    /// Counts the long pretokens that wait.
+    #[inline(never)]
+    fn count_longs(&mut self, table: &mut Table, group: u32, text: &[u8], control: &Control) {
+        for number in 0..self.waiting.n_longs {
+            let (start, length, hash) = self.waiting.longs[number];
+            self.put_long(table, group, &text[start..start + length], hash, control);
+        }
+        self.waiting.n_longs = 0;
     }
 
     #[inline]
@@ -147,64 +238,21 @@ impl Worker {
         control: &Control,
     ) -> Result<()> {
         let mut at = 0;
-        let mut waiting = [Entry::default(); LOOK_AHEAD];
-        let mut next = 0;
-        let mut recent = [(0u128, 0u64); LOOK_AHEAD_HOT];
-        let mut n_recent = 0;
-        // Where longer pretokens start, their lengths (0 for none) and hashes.
-        let mut waiting_long = [(0, 0, 0u64); LOOK_AHEAD_LONG];
-        let mut next_long = 0;
+        let mut cuts = [0; CUTS];
+        let mut n_cuts = 0;
+        let mut start = 0;
         pretokenizer.for_each_controlled(text, control, |pretoken| {
-            let length = pretoken.len();
-            if length > INLINE {
-                let hash = hash_long(pretoken);
-                table.prefetch_long(hash);
-                let place = &mut waiting_long[next_long % LOOK_AHEAD_LONG];
-                let (start, length, hash) = std::mem::replace(place, (at, length, hash));
-                next_long += 1;
-                if length > 0 {
-                    self.put_long(table, group, &text[start..start + length], hash, control);
-                }
-            } else if length > 0 {
-                // The pretokens concatenate to the text: the next 16 bytes stand at `at`, unless it ends before.
-                let ahead = text.get(at..).and_then(|rest| rest.first_chunk::<16>());
-                let key = if let Some(window) = ahead {
-                    inline_key(window, length)
-                } else {
-                    let mut window = [0; 16];
-                    window[..length].copy_from_slice(pretoken);
-                    inline_key(&window, length)
-                };
-                let hash = Table::hash(key);
-                self.hot.prefetch(hash);
-                let (key, hash) = std::mem::replace(&mut recent[n_recent % LOOK_AHEAD_HOT], (key, hash));
-                n_recent += 1;
-                if key != 0 {
-                    if let Some(out) = self.hot.add(key, hash) {
-                        table.prefetch(out.hash);
-                        let entry = std::mem::replace(&mut waiting[next % LOOK_AHEAD], out);
-                        next += 1;
-                        self.put(table, group, entry, control);
-                    }
-                }
+            at += pretoken.len();
+            cuts[n_cuts] = at;
+            n_cuts += 1;
+            if n_cuts == CUTS {
+                self.take_cuts(table, group, text, start, &cuts, control);
+                start = at;
+                n_cuts = 0;
             }
-            at += length;
         })?;
-        for (key, hash) in recent {
-            if key != 0 {
-                if let Some(out) = self.hot.add(key, hash) {
-                    self.put(table, group, out, control);
-                }
-            }
-        }
-        for entry in waiting {
-            self.put(table, group, entry, control);
-        }
-        for (start, length, hash) in waiting_long {
-            if length > 0 {
-                self.put_long(table, group, &text[start..start + length], hash, control);
-            }
-        }
+        self.take_cuts(table, group, text, start, &cuts[..n_cuts], control);
+        self.count_longs(table, group, text, control);
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
@@ -248,4 +296,12 @@ impl Worker {
             table.grow(length);
         }
     }
+}
+
+/// The key of a pretoken at the end of a text.
+#[cold]
+fn last_key(pretoken: &[u8]) -> u128 {
+    let mut window = [0; 16];
+    window[..pretoken.len()].copy_from_slice(pretoken);
+    inline_key(&window, pretoken.len())
 }

@@ -25,6 +25,7 @@ mod scan;
 mod script;
 mod spaced;
 mod spec;
+mod window;
 
 use memchr::memchr;
 
