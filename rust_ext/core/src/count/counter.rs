@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::documents::{Place, for_each_document};
-use super::merge::{join, merge};
+use super::merge::{Stretch, merge};
 use super::pool::Pool;
 use super::portions::portions;
 use super::read::{Block, BlockReader};
@@ -238,13 +238,11 @@ impl Counter {
         if self.options.memory.is_some() {
             let groups = self.groups.clone();
             let whole = self.finish_stream(control)?.next_table(usize::MAX, control)?;
-            return Ok(whole.unwrap_or_else(|| join(groups, Vec::new())));
+            return Ok(whole.unwrap_or_else(|| Stretch::default().into_table(groups)));
         }
         let threads = self.options.threads;
         let (groups, runs, _) = self.sort(control)?;
-        let stretches = merge(&runs, threads, control)?;
-        drop(runs);
-        Ok(join(groups, stretches))
+        merge(groups, &runs, threads, control)
     }
 
     /// Ends counting; the table comes as a stream, which keeps to the memory budget.

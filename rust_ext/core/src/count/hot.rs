@@ -5,7 +5,7 @@
 //! place of two entries: a new one takes the second, and moves to the first when it is met again, so that words
 //! that occur once push out each other and not the frequent ones.
 
-use super::table::prefetch;
+use crate::engine::pages::prefetch;
 
 /// Pairs of a cache without a bound on its memory: 512 KiB.
 pub const PAIRS: usize = 1 << 13;
@@ -51,7 +51,7 @@ impl Hot {
     /// Asks for the cache line of a hash.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        prefetch(self.pairs.as_ptr().wrapping_add((hash >> self.shift) as usize));
+        prefetch(&self.pairs, (hash >> self.shift) as usize);
     }
 
     /// Counts one occurrence; returns what it pushes out (perhaps a free entry), `None` if nothing.
@@ -73,6 +73,11 @@ impl Hot {
         }
         let entry = Entry { key, hash, count: 1 };
         Some(std::mem::replace(&mut pair.second, entry))
+    }
+
+    /// Whether nothing is in.
+    pub fn is_empty(&self) -> bool {
+        self.used.is_empty()
     }
 
     /// Takes everything out, in time that follows what is in.

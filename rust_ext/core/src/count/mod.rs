@@ -1,7 +1,7 @@
 //! From files and buffers to documents, and from documents to [`crate::PretokenCounts`].
 //!
 //! `source` says what a file is, `read` hands it out in blocks, `documents` cuts blocks into documents, `counter`
-//! spreads the blocks over threads, `worker`, `hot` and `table` count, `merge` joins the threads' tables. Beyond a memory
+//! spreads the blocks over threads, `worker`, `waiting`, `hot` and `table` count, `merge` joins the threads' tables. Beyond a memory
 //! budget `spill` keeps sorted runs on disk and `stream` merges them.
 
 mod add;
@@ -18,6 +18,7 @@ pub mod source;
 mod spill;
 mod stream;
 mod table;
+mod waiting;
 mod worker;
 
 pub use add::add;

@@ -5,6 +5,7 @@
 //! Longer pretokens (mostly unsegmented scripts) live in an arena, found through a second, smaller table.
 
 use super::slots::Slots;
+use crate::engine::pages::prefetch;
 
 /// Pretokens up to this many bytes are kept inside of their slot.
 pub const INLINE: usize = 15;
@@ -102,19 +103,6 @@ pub fn hash_long(bytes: &[u8]) -> u64 {
     }
 }
 
-/// Asks for the cache line of an element.
-#[inline]
-pub fn prefetch<T>(element: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing and never fails, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(element.cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = element;
-}
-
 /// Counts of pretokens; open addressing, linear probing, at most three quarters full.
 ///
 /// A table never grows by itself: it says that it has no room, and its owner decides ([`Table::grow`]).
@@ -153,16 +141,34 @@ impl Table {
         fold((key >> 64) as u64, key as u64)
     }
 
-    /// Asks for the cache line in which a key of this hash will be looked for.
+    /// Asks for the cache lines in which a key of this hash will be looked for: most often two.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        prefetch(&raw const self.shorts[(hash >> self.shift) as usize]);
+        let at = (hash >> self.shift) as usize;
+        prefetch(&self.shorts, at);
+        prefetch(&self.shorts, at + 2);
     }
 
     /// Asks for the cache line in which a longer pretoken of this hash will be looked for.
     #[inline]
+    pub fn prefetch_place(&self, hash: u64) {
+        prefetch(&self.places, (hash >> 32) as usize & (self.places.len() - 1));
+    }
+
+    /// Once that is there, for the entry that it points to.
+    #[inline]
     pub fn prefetch_long(&self, hash: u64) {
-        prefetch(&raw const self.places[(hash >> 32) as usize & (self.places.len() - 1)]);
+        let place = self.places[(hash >> 32) as usize & (self.places.len() - 1)];
+        prefetch(&self.longs, (place as u32 as usize).wrapping_sub(1));
+    }
+
+    /// Once that is there too, for its bytes.
+    #[inline]
+    pub fn prefetch_bytes(&self, hash: u64) {
+        let place = self.places[(hash >> 32) as usize & (self.places.len() - 1)];
+        if let Some(long) = self.longs.get((place as u32 as usize).wrapping_sub(1)) {
+            prefetch(&self.arena, long.offset as usize);
+        }
     }
 
     /// Counts `count` occurrences of an inline key; false if there is no room for it.
@@ -366,6 +372,17 @@ pub struct Run {
 impl Run {
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.shorts.is_empty() && self.longs.is_empty()
+        self.len() == 0
+    }
+
+    /// Number of pretokens.
+    pub fn len(&self) -> usize {
+        self.shorts.len() + self.longs.len()
+    }
+
+    /// Bytes of all pretokens.
+    pub fn n_bytes(&self) -> usize {
+        let shorts = self.shorts.iter().map(|short| short.lo as usize & 0xff);
+        shorts.sum::<usize>() + self.arena.len()
     }
 }

@@ -3,41 +3,10 @@
 use super::hot::{Entry, Hot, PAIRS};
 use super::spill::RunFile;
 use super::stream::write_run;
-use super::table::{FIRST, INLINE, Run, Table, hash_long, inline_key};
+use super::table::{FIRST, Run, Table, hash_long};
+use super::waiting::{CUTS, LONGS, OUT, SHORTS, Waiting};
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, Result};
-
-/// Pretokens that the scanner cuts before they are looked at.
-const CUTS: usize = 64;
-
-/// Short pretokens between scanner and tables: so long have their cache lines to arrive.
-const SHORTS: usize = 64;
-
-/// The same for pretokens that are not kept inside of their slot; their bytes are those of the text.
-const LONGS: usize = 32;
-
-/// Pretokens that have been cut but not yet counted. The short ones outlive the text they were cut from.
-struct Waiting {
-    shorts: [(u128, u64); SHORTS + CUTS],
-    n_shorts: usize,
-    /// Start, length and hash.
-    longs: [(usize, usize, u64); LONGS + CUTS],
-    n_longs: usize,
-    /// What the short ones push out of the cache.
-    out: [Entry; SHORTS + CUTS],
-}
-
-impl Default for Waiting {
-    fn default() -> Self {
-        Self {
-            shorts: [(0, 0); SHORTS + CUTS],
-            n_shorts: 0,
-            longs: [(0, 0, 0); LONGS + CUTS],
-            n_longs: 0,
-            out: [Entry::default(); SHORTS + CUTS],
-        }
-    }
-}
 
 /// The tables of one thread.
 pub struct Worker {
@@ -104,9 +73,13 @@ impl Worker {
 
     /// Moves the counts of `waiting` and `hot` to their table.
     fn cool(&mut self, control: &Control) -> Result<()> {
+        if self.waiting.n_shorts == 0 && self.waiting.n_out == 0 && self.hot.is_empty() {
+            return Ok(());
+        }
         let group = self.hot_group;
         let mut table = self.take_table(group);
         self.count_shorts(&mut table, group, control);
+        self.count_out(&mut table, group, control);
         let entries: Vec<Entry> = self.hot.drain().collect();
         for (number, entry) in entries.iter().enumerate() {
             if let Some(ahead) = entries.get(number + SHORTS) {
@@ -118,38 +91,19 @@ impl Worker {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Puts pretokens, which lie one after another from `start` to each of `ends`, among those that wait.
+    /// Puts pretokens, which lie one after another from `start` to each of `ends`, among those that wait, and
+    /// counts these once they are many.
     #[inline(never)]
-    fn take_cuts(
+    fn take(
         &mut self,
         table: &mut Table,
         group: u32,
         text: &[u8],
-        mut start: usize,
-        ends: &[usize],
+        (start, ends): (usize, &[usize]),
         control: &Control,
     ) {
-        let waiting = &mut *self.waiting;
-        let mut n_shorts = waiting.n_shorts;
-        for &end in ends {
-            let length = end - start;
-            if length.wrapping_sub(1) < INLINE {
-                let ahead = text.get(start..start + 16).and_then(|rest| rest.first_chunk::<16>());
-                let key = ahead.map_or_else(|| last_key(&text[start..end]), |window| inline_key(window, length));
-                let hash = Table::hash(key);
-                self.hot.prefetch(hash);
-                waiting.shorts[n_shorts] = (key, hash);
-                n_shorts += 1;
-            } else if length > 0 {
-                let hash = hash_long(&text[start..end]);
-                table.prefetch_long(hash);
-                waiting.longs[waiting.n_longs] = (start, length, hash);
-                waiting.n_longs += 1;
-            }
-            start = end;
-        }
-        waiting.n_shorts = n_shorts;
-        if n_shorts >= SHORTS {
+        self.waiting.take(&self.hot, text, start, ends);
+        if self.waiting.n_shorts >= SHORTS {
             self.count_shorts(table, group, control);
         }
         if self.waiting.n_longs >= LONGS {
@@ -160,28 +114,52 @@ impl Worker {
     /// Counts the short pretokens that wait.
     #[inline(never)]
     fn count_shorts(&mut self, table: &mut Table, group: u32, control: &Control) {
-        let waiting = &mut *self.waiting;
-        let mut n_out = 0;
-        for &(key, hash) in &waiting.shorts[..waiting.n_shorts] {
-            if let Some(out) = self.hot.add(key, hash) {
-                table.prefetch(out.hash);
-                waiting.out[n_out] = out;
-                n_out += usize::from(out.count > 0);
+        let Waiting {
+            shorts,
+            n_shorts,
+            out,
+            n_out,
+            ..
+        } = &mut *self.waiting;
+        for &(key, hash) in &shorts[..*n_shorts] {
+            if let Some(entry) = self.hot.add(key, hash) {
+                out[*n_out] = entry;
+                *n_out += usize::from(entry.count > 0);
             }
         }
-        waiting.n_shorts = 0;
-        for number in 0..n_out {
+        *n_shorts = 0;
+        if *n_out >= OUT {
+            self.count_out(table, group, control);
+        }
+    }
+
+    /// Counts what the cache has pushed out.
+    fn count_out(&mut self, table: &mut Table, group: u32, control: &Control) {
+        for entry in &self.waiting.out[..self.waiting.n_out] {
+            table.prefetch(entry.hash);
+        }
+        for number in 0..self.waiting.n_out {
             let entry = self.waiting.out[number];
             self.put(table, group, entry, control);
         }
+        self.waiting.n_out = 0;
     }
 
     /// Counts the long pretokens that wait.
     #[inline(never)]
     fn count_longs(&mut self, table: &mut Table, group: u32, text: &[u8], control: &Control) {
-        for number in 0..self.waiting.n_longs {
-            let (start, length, hash) = self.waiting.longs[number];
-            self.put_long(table, group, &text[start..start + length], hash, control);
+        let mut hashes = [0; LONGS + CUTS];
+        let longs = &self.waiting.longs[..self.waiting.n_longs];
+        for (hash, &(start, end)) in hashes.iter_mut().zip(longs) {
+            *hash = hash_long(&text[start..end]);
+            table.prefetch_place(*hash);
+        }
+        let hashes = &hashes[..longs.len()];
+        hashes.iter().for_each(|&hash| table.prefetch_long(hash));
+        hashes.iter().for_each(|&hash| table.prefetch_bytes(hash));
+        for (number, &hash) in hashes.iter().enumerate() {
+            let (start, end) = self.waiting.longs[number];
+            self.put_long(table, group, &text[start..end], hash, control);
         }
         self.waiting.n_longs = 0;
     }
@@ -246,12 +224,12 @@ impl Worker {
             cuts[n_cuts] = at;
             n_cuts += 1;
             if n_cuts == CUTS {
-                self.take_cuts(table, group, text, start, &cuts, control);
+                self.take(table, group, text, (start, &cuts), control);
                 start = at;
                 n_cuts = 0;
             }
         })?;
-        self.take_cuts(table, group, text, start, &cuts[..n_cuts], control);
+        self.take(table, group, text, (start, &cuts[..n_cuts]), control);
         self.count_longs(table, group, text, control);
         if let Some(error) = self.failure.take() {
             return Err(error);
@@ -296,12 +274,4 @@ impl Worker {
             table.grow(length);
         }
     }
-}
-
-/// The key of a pretoken at the end of a text.
-#[cold]
-fn last_key(pretoken: &[u8]) -> u128 {
-    let mut window = [0; 16];
-    window[..pretoken.len()].copy_from_slice(pretoken);
-    inline_key(&window, pretoken.len())
 }

@@ -26,7 +26,7 @@ mod heap;
 mod index;
 mod merge;
 mod neighbours;
-mod pages;
+pub(crate) mod pages;
 mod plain;
 mod resume;
 mod setup;

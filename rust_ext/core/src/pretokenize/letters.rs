@@ -74,7 +74,11 @@ impl<const WORD: u8, const DIGITS: usize, const WHOLE_TAIL: bool> Scanner
     /// else: a newline to the white space, a symbol to the symbols beside it or to the blank before it.
     #[inline(always)]
     fn borders(&self, data: &[u8], start: usize, window: &Window) -> Option<Borders> {
-        let words = if WORD & MARK == 0 { window.letters } else { window.letters | window.marks };
+        let words = if WORD & MARK == 0 {
+            window.letters
+        } else {
+            window.letters | window.marks
+        };
         let (white, newlines, numbers) = (window.white, window.newlines, window.numbers);
         let others = !(words | numbers | white);
         let symbols = others & !(others << 1) & !(window.blanks << 1);

@@ -1,9 +1,9 @@
 //! What a hand-written scanner is: a function from a position to the end of the piece that starts there.
 
 use super::class::{Table, unit_start};
-use super::window::{Borders, Window};
 #[cfg(target_arch = "x86_64")]
 use super::window::{BEHIND, WIDTH, settled};
+use super::window::{Borders, Window};
 use crate::{Control, Result, cpu};
 
 /// How much text is scanned between two looks at the [`Control`].

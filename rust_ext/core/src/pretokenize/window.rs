@@ -110,14 +110,20 @@ fn mask(low: __m256i, high: __m256i) -> u64 {
 #[inline]
 fn equal(bytes: Bytes, byte: u8) -> u64 {
     let wanted = _mm256_set1_epi8(byte.cast_signed());
-    mask(_mm256_cmpeq_epi8(bytes[0], wanted), _mm256_cmpeq_epi8(bytes[1], wanted))
+    mask(
+        _mm256_cmpeq_epi8(bytes[0], wanted),
+        _mm256_cmpeq_epi8(bytes[1], wanted),
+    )
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
 fn between(bytes: Bytes, first: u8, last: u8) -> u64 {
-    let (first, span) = (_mm256_set1_epi8(first.cast_signed()), _mm256_set1_epi8((last - first).cast_signed()));
+    let (first, span) = (
+        _mm256_set1_epi8(first.cast_signed()),
+        _mm256_set1_epi8((last - first).cast_signed()),
+    );
     let low = _mm256_sub_epi8(bytes[0], first);
     let high = _mm256_sub_epi8(bytes[1], first);
     mask(
