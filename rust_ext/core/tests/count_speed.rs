@@ -43,22 +43,23 @@ fn synthetic_text(n_bytes: usize) -> Vec<u8> {
         (0x4E00, 900), // Han
     ];
     let mut state = 20u64;
-    let mut random = |below: f64| {
+    let mut random = |below: u64| {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 53) as f64 * below
+        (state >> 33) % below
     };
     let mut text = String::new();
     while text.len() < n_bytes {
         // A sentence keeps to one script.
-        let (first, letters) = SCRIPTS[random(7.0) as usize];
-        for word in 0..5 + random(20.0) as usize {
+        let (first, letters) = SCRIPTS[random(7) as usize];
+        for word in 0..5 + random(20) {
             if word > 0 {
                 text.push(' ');
             }
-            // Ranks of which each is as likely as its inverse, up to a million.
-            let mut rank = random(13.8).exp() as u64;
+            // A rank below 2 to the 20: each power of two as likely as the next, so ranks go with their inverse.
+            let scale = random(20);
+            let mut rank = (1 << scale) + random(1 << scale);
             loop {
                 // Letters of a word as a hash of its rank, so that frequent words are short and equal ranks equal.
                 let letter = rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
@@ -68,14 +69,15 @@ fn synthetic_text(n_bytes: usize) -> Vec<u8> {
                 }
                 rank /= 5;
             }
-            if random(10.0) < 1.0 {
+            if random(10) == 0 {
                 text.push(',');
             }
         }
-        if random(4.0) < 1.0 {
-            text.push_str(&format!(" {}", random(3000.0) as u32));
+        if random(4) == 0 {
+            text.push(' ');
+            text.push_str(&random(3000).to_string());
         }
-        text.push_str(if random(5.0) < 1.0 { ".\n" } else { ". " });
+        text.push_str(if random(5) == 0 { ".\n" } else { ". " });
     }
     text.into_bytes()
 }
@@ -134,14 +136,14 @@ fn measure(spec: &str, path: &Path, text: &[u8], threads: usize) -> Phases {
 #[ignore = "a measurement"]
 fn counting_speed() {
     let folder = tempfile::tempdir().unwrap();
-    let path = match std::env::var("TEXT") {
-        Ok(path) => PathBuf::from(path),
-        Err(_) => {
+    let path = std::env::var("TEXT").map_or_else(
+        |_| {
             let path = folder.path().join("synthetic.txt");
             std::fs::write(&path, synthetic_text(50_000_000)).unwrap();
             path
-        }
-    };
+        },
+        PathBuf::from,
+    );
     let text = std::fs::read(&path).unwrap();
     let megabytes = text.len() as f64 / 1e6;
     let rounds: usize = variable("ROUNDS", "5").parse().unwrap();

@@ -245,15 +245,15 @@ fn copy_range(run: &Run, low: Option<u128>, high: Option<u128>, stretch: &mut St
         let key = long_key(long);
         let before = shorts.iter().take_while(|short| short.key() < key).count();
         let (these, others) = shorts.split_at(before);
-        these
-            .iter()
-            .for_each(|short| stretch.push_short(short.key(), true, run.group, short.count));
+        for short in these {
+            stretch.push_short(short.key(), true, run.group, short.count);
+        }
         shorts = others;
         stretch.push(long.bytes(&run.arena), true, run.group, long.count);
     }
-    shorts
-        .iter()
-        .for_each(|short| stretch.push_short(short.key(), true, run.group, short.count));
+    for short in shorts {
+        stretch.push_short(short.key(), true, run.group, short.count);
+    }
 }
 
 /// Merges what lies between two keys into an empty stretch; `items` is memory to use.

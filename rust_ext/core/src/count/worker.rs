@@ -155,8 +155,12 @@ impl Worker {
             table.prefetch_place(*hash);
         }
         let hashes = &hashes[..longs.len()];
-        hashes.iter().for_each(|&hash| table.prefetch_long(hash));
-        hashes.iter().for_each(|&hash| table.prefetch_bytes(hash));
+        for &hash in hashes {
+            table.prefetch_long(hash);
+        }
+        for &hash in hashes {
+            table.prefetch_bytes(hash);
+        }
         for (number, &hash) in hashes.iter().enumerate() {
             let (start, end) = self.waiting.longs[number];
             self.put_long(table, group, &text[start..end], hash, control);

@@ -81,6 +81,14 @@ fn load(bytes: &[u8; WIDTH]) -> Bytes {
     }
 }
 
+/// The same byte everywhere.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn all(byte: u8) -> __m256i {
+    _mm256_set1_epi8(i8::from_ne_bytes([byte]))
+}
+
 /// The upper bit of every byte.
 ///
 /// In assembly: the compiler knows what `_mm256_movemask_epi8` computes and, seeing logical operations on its results,
@@ -109,7 +117,7 @@ fn mask(low: __m256i, high: __m256i) -> u64 {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn equal(bytes: Bytes, byte: u8) -> u64 {
-    let wanted = _mm256_set1_epi8(byte.cast_signed());
+    let wanted = all(byte);
     mask(
         _mm256_cmpeq_epi8(bytes[0], wanted),
         _mm256_cmpeq_epi8(bytes[1], wanted),
@@ -120,10 +128,7 @@ fn equal(bytes: Bytes, byte: u8) -> u64 {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn between(bytes: Bytes, first: u8, last: u8) -> u64 {
-    let (first, span) = (
-        _mm256_set1_epi8(first.cast_signed()),
-        _mm256_set1_epi8((last - first).cast_signed()),
-    );
+    let (first, span) = (all(first), all(last - first));
     let low = _mm256_sub_epi8(bytes[0], first);
     let high = _mm256_sub_epi8(bytes[1], first);
     mask(
@@ -137,7 +142,7 @@ fn between(bytes: Bytes, first: u8, last: u8) -> u64 {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn any(bytes: Bytes, set: u8) -> u64 {
-    let (wanted, zero) = (_mm256_set1_epi8(set.cast_signed()), _mm256_setzero_si256());
+    let (wanted, zero) = (all(set), _mm256_setzero_si256());
     !mask(
         _mm256_cmpeq_epi8(_mm256_and_si256(bytes[0], wanted), zero),
         _mm256_cmpeq_epi8(_mm256_and_si256(bytes[1], wanted), zero),
@@ -152,9 +157,9 @@ impl Window {
     #[inline]
     pub fn read(table: &Table, data: &[u8], start: usize) -> Option<Self> {
         let bytes = load(data.get(start..start + WIDTH + BEHIND)?.first_chunk()?);
-        let fold = _mm256_set1_epi8(0x20);
+        let fold = all(0x20);
         let lowered = [_mm256_or_si256(bytes[0], fold), _mm256_or_si256(bytes[1], fold)];
-        let first_continuation = _mm256_set1_epi8(-64);
+        let first_continuation = all(0xC0);
         let letters = between(lowered, b'a', b'z');
         let lower = between(bytes, b'a', b'z');
         let blanks = equal(bytes, b' ');
