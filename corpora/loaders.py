@@ -169,8 +169,9 @@ def _as_list(value: object, where: str) -> list[str]:
 def from_toml(path: str | Path, *, languages: Sequence[str] | None = None) -> Corpus:
     """Load a corpus described by a small TOML file; relative paths start at that file's folder.
 
-    The file has the keys ``name``, ``parallel``, ``document`` and a table ``languages.CODE`` per language
-    with ``files`` (one source or a list) and any further columns such as ``script`` or ``family``.
+    The file has the keys ``name``, ``parallel``, ``document``, ``document_weight`` (as ``Corpus.from_files`` takes
+    them) and a table ``languages.CODE`` per language with ``files`` (one source or a list) and any further columns
+    such as ``script`` or ``family``.
 
     Raises:
         CorpusError: the file is missing, not TOML, or has unknown or missing keys.
@@ -181,11 +182,10 @@ def from_toml(path: str | Path, *, languages: Sequence[str] | None = None) -> Co
         table: dict[str, Any] = tomllib.loads(described.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CorpusError(f"{described}: {error}") from error
-    unknown = sorted(set(table) - {"name", "parallel", "document", "languages"})
+    known = ("name", "parallel", "document", "document_weight", "languages")
+    unknown = sorted(set(table) - set(known))
     if unknown:
-        raise CorpusError(
-            f"{described}: unknown key {unknown[0]!r}; known are name, parallel, document, languages"
-        )
+        raise CorpusError(f"{described}: unknown key {unknown[0]!r}; known are {', '.join(known)}")
     entries = table.get("languages")
     if not isinstance(entries, dict) or not entries:
         raise CorpusError(f"{described}: needs a table [languages.CODE] with files = [...] for each language")
@@ -207,6 +207,7 @@ def from_toml(path: str | Path, *, languages: Sequence[str] | None = None) -> Co
         parallel=bool(table.get("parallel", False)),
         name=str(table.get("name", described.stem)),
         metadata=_scripts(chosen, metadata),
+        document_weight=str(table["document_weight"]) if "document_weight" in table else None,
     )
 
 

@@ -30,7 +30,7 @@ from tokbench.merges import Merges
 from tokbench.pretokenize import Pretokenizer
 from tokbench.sweep import sweep
 from tokbench.tokenizer import Tokenizer
-from tokbench.train import train
+from tokbench.training import train
 from tokbench.vocab import Vocab
 
 load = Tokenizer.load

@@ -13,17 +13,33 @@ __all__ = [
     "Counter",
     "DocumentReader",
     "Engine",
+    "LineSample",
+    "Lines",
     "PretokenCounts",
     "Pretokenizer",
+    "RunCounter",
+    "SageCutter",
     "__version__",
+    "admission_rules",
+    "admitted",
+    "code_length",
     "cpu_features",
+    "frequent_ngrams",
+    "json_texts",
+    "learn_lexicon",
+    "prune_tokens",
+    "train_pathpiece",
+    "varint",
     "word_spans",
+    "zstd_size",
 ]
 
 __version__: str
 BUILD_PROFILE: str
 
 def cpu_features() -> list[str]: ...
+def admitted(rule: str, pretokens: list[bytes]) -> list[bool]: ...
+def admission_rules() -> list[tuple[str, str]]: ...
 
 @final
 class PretokenCounts:
@@ -64,8 +80,9 @@ class DocumentReader:
         compression: str,
         boundary: str,
         batch_size: int,
+        weight: str | None = None,
     ) -> DocumentReader: ...
-    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None: ...
+    def next_batch(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None] | None: ...
 
 @final
 class BpeEncoder:
@@ -77,6 +94,13 @@ class BpeEncoder:
         offsets: NDArray[np.int64],
         merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
         *,
+        operations: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
+        method: str,
+        supers: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]] | None,
+        scaffold: list[int],
+        transient: list[int],
+        scores: NDArray[np.float64] | None,
+        width: int | None,
         unlisted: list[int],
         pretokenizer: str,
         characters: bool,
@@ -103,6 +127,25 @@ class BpeEncoder:
     def encode_with_spans(
         self, data: bytes, allowed_special: bool | list[int] | None = None
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def sample_batch(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        sampling: str,
+        parameter: float,
+        seed: int,
+        allowed_special: bool | list[int] | None = None,
+        threads: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def sample_with_spans(
+        self,
+        data: bytes,
+        sampling: str,
+        parameter: float,
+        seed: int,
+        allowed_special: bool | list[int] | None = None,
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def decode(self, ids: NDArray[np.uint32]) -> bytes: ...
     def decode_batch(
         self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]
@@ -112,9 +155,31 @@ class BpeEncoder:
         arena: NDArray[np.uint8], offsets: NDArray[np.int64], unlisted: list[int]
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]: ...
 
+def json_texts(
+    path: str,
+    first: int,
+    field: str,
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    weight: str | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64] | None]: ...
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def code_length(ids: NDArray[np.uint32], vocab_size: int, code: str) -> float: ...
+def varint(ids: NDArray[np.uint32]) -> NDArray[np.uint8]: ...
+def zstd_size(ids: NDArray[np.uint32], level: int) -> int: ...
+def prune_tokens(
+    ids: NDArray[np.uint32],
+    offsets: NDArray[np.int64],
+    merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+    *,
+    n_ids: int,
+    give_up: int,
+    novelty: float,
+    token: float,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> NDArray[np.uint32]: ...
 
 @final
 class Pretokenizer:
@@ -160,6 +225,22 @@ class Engine:
         expected_merges: int,
         first_floor: int | None,
         track_groups: bool,
+        overlap: bool = True,
+        deletions: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def over_sequences(
+        names: list[bytes],
+        sequences: tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]],
+        *,
+        tie_break: str,
+        overlap: bool,
+        min_frequency: int,
+        max_token_length: int | None,
+        expected_merges: int,
+        first_floor: int | None,
+        locked: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
     @staticmethod
@@ -176,6 +257,8 @@ class Engine:
         vetoed_pairs: tuple[NDArray[np.uint32], NDArray[np.int64]] | None,
         vetoed_spellings: list[bytes],
         veto_existing: bool,
+        max_words: int | None,
+        forbidden: list[bytes],
         tie_break: str,
         max_token_length: int | None,
         min_frequency: int,
@@ -184,6 +267,46 @@ class Engine:
         track_groups: bool,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Engine: ...
+    @staticmethod
+    def proceed(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        lenders: list[int],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        first_id: int,
+        max_words: int | None,
+        forbidden: list[bytes],
+        tie_break: str,
+        max_token_length: int | None,
+        min_frequency: int,
+        expected_merges: int,
+        first_floor: int | None,
+        track_groups: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Engine: ...
+    @staticmethod
+    def merges_met(
+        counts: PretokenCounts,
+        *,
+        unit: str,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        ordinary: NDArray[np.bool_],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        fallback: int | None,
+        unknown: int | None,
+        whole_words: bool,
+        drop: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> NDArray[np.bool_]: ...
     @staticmethod
     def replay(
         counts: PretokenCounts,
@@ -204,6 +327,8 @@ class Engine:
     @property
     def n_groups(self) -> int: ...
     def best(self, group: int | None = None) -> tuple[int, int, int] | None: ...
+    def id_of(self, left: int, right: int) -> int: ...
+    def top(self, k: int) -> list[tuple[int, int, int]]: ...
     def merge(self, left: int, right: int) -> tuple[int, int, int]: ...
     def count(self, left: int, right: int, group: int | None = None) -> int: ...
     def token_count(self, token_id: int) -> int: ...
@@ -213,11 +338,57 @@ class Engine:
     def tokens(self) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.bool_]]: ...
     def layout(self) -> tuple[int | None, int, int]: ...
     def verify(self) -> None: ...
+    def delete(self, token_id: int, parts: list[int]) -> int: ...
+    def unlock(self, token_id: int) -> None: ...
+    def lock(self, token_id: int) -> None: ...
+    def refuse(self, left: int, right: int) -> None: ...
+    def whole_words(self) -> list[int]: ...
+    def is_whole_word(self, token_id: int) -> bool: ...
+    def run_picky(
+        self,
+        vocab_size: int,
+        *,
+        tau: float,
+        strict: bool,
+        parts: str,
+        allow_smaller: bool,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[
+        NDArray[np.bool_],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+    ]: ...
     def run_plain(
         self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+    def run_scaffold(
+        self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[
+        tuple[
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint64],
+            NDArray[np.uint64],
+        ],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+    ]: ...
+
+@final
+class RunCounter:
+    """Counts runs of numbered pretokens in batches of documents."""
+
+    def __new__(cls, pretokenizer: Pretokenizer, names: list[bytes]) -> RunCounter: ...
+    def add(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], threads: int) -> None: ...
+    def finish(
+        self, threads: int, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]: ...
 
 @final
 class Counter:
@@ -259,3 +430,97 @@ class CountStream:
     def next_table(
         self, n_rows: int, progress: Callable[[str, int, int], object] | None = None
     ) -> PretokenCounts | None: ...
+
+def train_pathpiece(
+    counts: PretokenCounts,
+    arena: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    sizes: list[int],
+    *,
+    threads: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]: ...
+def frequent_ngrams(
+    counts: PretokenCounts,
+    max_length: int,
+    size: int,
+    *,
+    threads: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[tuple[bytes, int]]: ...
+def learn_lexicon(
+    lines: Lines,
+    *,
+    epochs: int,
+    article: int,
+    life: int,
+    max_length: int,
+    memory_in: float,
+    memory_out: float,
+    update_rate: float,
+    max_gap: int,
+    seed: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[bytes]: ...
+
+@final
+class LineSample:
+    """Keeps the lines with the smallest keys."""
+
+    def __new__(cls, seed: int, limit: int) -> LineSample: ...
+    def add_documents(
+        self,
+        data: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None: ...
+    def finish(self) -> Lines: ...
+
+@final
+class Lines:
+    """Lines in the order of their keys."""
+
+    def __len__(self) -> int: ...
+    @property
+    def n_bytes(self) -> int: ...
+    @property
+    def n_seen(self) -> int: ...
+    def line(self, number: int) -> bytes: ...
+
+@final
+class SageCutter:
+    """The tokens of one moment, and how they cut text."""
+
+    def __new__(
+        cls,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        alive: NDArray[np.bool_],
+        pretokenizer: str,
+    ) -> SageCutter: ...
+    def encode(
+        self, lines: Lines, *, threads: int, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]: ...
+    def vectors(
+        self,
+        lines: Lines,
+        *,
+        dimensions: int,
+        negative: int,
+        rate: float,
+        window: int,
+        min_count: int,
+        sample: float,
+        epochs: int,
+        seed: int,
+        threads: int,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> NDArray[np.float32]: ...
+    def losses(
+        self,
+        lines: Lines,
+        vectors: NDArray[np.float32],
+        *,
+        threads: int,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint64]]: ...

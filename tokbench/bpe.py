@@ -1,22 +1,25 @@
 """`BpeModel`: everything that decides how a BPE tokenizer encodes, as one frozen value.
 
 The order in which it acts: special and added tokens are cut out of the text; what lies between is normalized,
-gets its prefix space, is cut into pretokens; a pretoken is spelled in bytes or characters and merged, lowest
-rank first. File formats read and write this value; the encoder is built from it.
+gets its prefix space, is cut into pretokens; a pretoken becomes tokens by the model's method, scaffold tokens fall
+back into their parts, and runs of pretokens that are one token each are merged further. File formats read and write
+this value; the encoder is built from it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from tokbench import _rust
 from tokbench.errors import VocabError
 from tokbench.merges import Merges
+from tokbench.operations import Operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from tokbench.vocab import Vocab
 
 Unit = Literal["byte", "character"]
-Method = Literal["merges", "longest"]
+Method = Literal["merges", "replay", "longest", "longest_suffix", "longest_first", "fewest", "unigram", "lib"]
 Normalization = Literal["nfc", "nfd", "nfkc", "nfkd"]
 
 
@@ -101,23 +104,39 @@ class BpeModel:
 
     Attributes:
         vocab: id ↔ bytes. All `added` tokens are among its special tokens.
-        merges: the steps in rank order; empty for longest match.
+        merges: the steps in rank order, or operations in order; methods that do not merge leave them aside.
         pretokenizer: the specification of the pre-tokenizer.
         unit: what a pretoken is spelled in before merging.
-        method: ``merges``, or ``longest`` for the longest token that fits, from left to right.
-        whole_words: whether a pretoken that is a token becomes it without merging.
+        method: how a pretoken becomes tokens. ``merges``: lowest rank first. ``replay``: all operations in order.
+            ``longest``, ``longest_suffix``: the longest token that fits, from the left or from the right.
+            ``longest_first``: the longest token anywhere, the leftmost of equals; then the same left and right of
+            it. ``fewest``: the fewest tokens; at every place the widest last token of equals. ``unigram``: the
+            highest sum of `scores`; of equals as ``fewest``. ``lib``: of an ordered lexicon the longest unit that
+            fits, or the second longest where reading on from it is better (see `tokbench.algorithms.lib`).
+        whole_words: whether a pretoken that is a token becomes it without merging; for methods that merge.
         fuse_unknown: whether neighbouring unknown characters share one unknown token.
         normalizer: Unicode normalization (of Unicode 11, as Hugging Face's) before encoding.
         prefix_space: whether text that does not start with a space gets one.
         added: tokens that are cut out first; by default all special tokens of the vocabulary but the unknown.
+        supers: merges of whole pretokens, lowest rank first, over longest runs of pretokens that became one token.
+        scaffold: tokens that fall into the parts of their merge (the fewest parts, of equals the first merge's)
+            once their pretoken is merged.
+        scores: one number per id for ``unigram``, natural logarithms of probabilities; the higher the better.
+            Those of ids that no text reaches by its bytes do not matter. For ``lib`` the rank of each unit, 0 for the
+            best, and a negative number for a token that is no unit.
+        width: longest token, in bytes, that a method which does not merge looks for; None for all tokens.
+        steps: reversible changes of the text before everything else, by name.
+
+    An id that a merge makes and the vocabulary does not have is *transient*: it exists only while a pretoken is
+    encoded. It must be scaffold, or deleted in the end.
 
     Raises:
-        VocabError: when an added token is not a special token of the vocabulary, or merges do not spell
-            their results.
+        VocabError: when an added token is not a special token of the vocabulary, a transient id would stay,
+            or method, scores, scaffold and operations contradict each other.
     """
 
     vocab: Vocab
-    merges: Merges | RankedPairs
+    merges: Merges | RankedPairs | Operations
     pretokenizer: str
     unit: Unit = "byte"
     method: Method = "merges"
@@ -126,6 +145,11 @@ class BpeModel:
     normalizer: Normalization | None = None
     prefix_space: bool = False
     added: tuple[AddedToken, ...] = field(default=())
+    supers: Merges | None = None
+    scaffold: tuple[int, ...] = ()
+    scores: tuple[float, ...] | None = None
+    width: int | None = None
+    steps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.added:
@@ -138,6 +162,43 @@ class BpeModel:
                     f"but the vocabulary's special tokens give it {self.vocab.special.get(token.text)}"
                 )
                 raise VocabError(message)
+        object.__setattr__(self, "scaffold", tuple(sorted({int(token) for token in self.scaffold})))
+        if self.supers is not None and not len(self.supers):
+            object.__setattr__(self, "supers", None)
+        if isinstance(self.merges, Operations) and self.method != "replay" and not self.merges.has_deletions:
+            object.__setattr__(self, "merges", self.merges.merges)
+        if isinstance(self.merges, Merges) and self.method == "replay":
+            object.__setattr__(self, "merges", Operations(("merge", *step) for step in self.merges))
+        if self.scores is not None:
+            object.__setattr__(self, "scores", tuple(float(score) for score in self.scores))
+        _check_method(self)
+        _check_transient(self)
+
+    @cached_property
+    def transient(self) -> Mapping[int, bytes]:
+        """Bytes of the ids that exist only while a pretoken is encoded."""
+        if not self.scaffold and not isinstance(self.merges, Operations):
+            return {}
+        known = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab}
+        if isinstance(self.merges, Operations):
+            return self.merges.spelled(known)
+        made: dict[int, bytes] = {}
+        for left, right, result in self.merges:
+            if result not in known:
+                made[result] = b"".join(known.get(part) or made.get(part, b"") for part in (left, right))
+        return made
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Ids that no encoding holds although the vocabulary or a merge names them: scaffold and deleted tokens."""
+        deleted = self.merges.deleted if isinstance(self.merges, Operations) else frozenset()
+        return frozenset(self.scaffold) | deleted
+
+    @property
+    def merge_columns(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
+        """Left, right and result of all merges in order; deletions are left out."""
+        merges = self.merges.merges if isinstance(self.merges, Operations) else self.merges
+        return merges.left, merges.right, merges.result
 
     @property
     def lossless(self) -> bool:
@@ -149,7 +210,14 @@ class BpeModel:
     def unlisted(self) -> list[int]:
         """Ids that no text reaches by its bytes: special tokens and byte-fallback tokens."""
         special = (i for i in self.vocab.special.values() if i not in self.vocab.tokens)
-        return [*special, *(self.vocab.byte_fallback or ())]
+        return [*special, *(self.vocab.byte_fallback or ()), *sorted({*self.transient, *self.hidden})]
+
+    @property
+    def ranked(self) -> BpeModel:
+        """The model itself, or, where that is the same, with merges by rank instead of a replay."""
+        if self.method == "replay" and isinstance(self.merges, Operations) and self.merges.by_rank:
+            return replace(self, method="merges", merges=self.merges.merges)
+        return self
 
     def encoder(self) -> _rust.BpeEncoder:
         """Build the encoder.
@@ -158,20 +226,28 @@ class BpeModel:
             VocabError: naming a merge that uses an unknown id.
             PretokenizeError: when the pre-tokenizer cannot be used.
         """
-        arena, offsets = self.vocab.arrays()
-        merges = (self.merges.left, self.merges.right, self.merges.result)
+        if self.ranked is not self:
+            return self.ranked.encoder()
+        arena, offsets = self._arrays()
         fallback = self.vocab.byte_fallback
         return _rust.BpeEncoder(
             arena,
             offsets,
-            merges if self.method == "merges" else None,
+            self.merge_columns if self.method == "merges" else None,
+            operations=self.merges.arrays() if isinstance(self.merges, Operations) else None,
+            method=self.method,
+            supers=None if self.supers is None else (self.supers.left, self.supers.right, self.supers.result),
+            scaffold=list(self.scaffold),
+            transient=list(self.transient),
+            scores=None if self.scores is None else np.array(self.scores, dtype=np.float64),
+            width=self.width,
             unlisted=self.unlisted,
             pretokenizer=self.pretokenizer,
             characters=self.unit == "character",
             byte_fallback=None if fallback is None else list(fallback),
             unknown=self.vocab.unknown_id,
             fuse_unknown=self.fuse_unknown,
-            whole_words=self.whole_words,
+            whole_words=self.whole_words and self.method in ("merges", "replay"),
             normalizer=self.normalizer,
             prefix_space=self.prefix_space,
             added=[
@@ -187,24 +263,106 @@ class BpeModel:
             ],
         )
 
+    def _arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return the bytes of all ids, transient ones included."""
+        if not self.transient:
+            return self.vocab.arrays()
+        spelled = {token_id: self.vocab.token_bytes(token_id) for token_id in self.vocab}
+        spelled.update(self.transient)
+        offsets = np.zeros(max(spelled) + 2, dtype=np.int64)
+        for token_id, token in spelled.items():
+            offsets[token_id + 1] = len(token)
+        np.cumsum(offsets, out=offsets)
+        joined = b"".join(spelled[token_id] for token_id in sorted(spelled))
+        return np.frombuffer(joined, dtype=np.uint8), offsets
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides an encoding, in hexadecimal."""
         digest = hashlib.sha256()
+        steps = (
+            [repr(self.merges.rows)]
+            if isinstance(self.merges, Operations)
+            else [array.tobytes().hex() for array in self.merge_columns]
+        )
         for part in (
             *(f"{token_id}:{token.hex()}" for token_id, token in self.vocab.tokens.items()),
-            *(array.tobytes().hex() for array in (self.merges.left, self.merges.right, self.merges.result)),
+            *steps,
             repr([*self.vocab.special.items(), self.vocab.byte_fallback, self.vocab.unknown]),
             repr((self.pretokenizer, self.unit, self.method, self.whole_words, self.fuse_unknown)),
             repr((self.normalizer, self.prefix_space, self.added)),
+            *self._later_parts(),
         ):
             digest.update(part.encode())
             digest.update(b"\n")
         return digest.hexdigest()
 
+    def _later_parts(self) -> Iterator[str]:
+        """Yield what came after the first fingerprints; nothing where unused, so that those stay as they are."""
+        supers = None if self.supers is None else list(self.supers)
+        for name, value, unused in (
+            ("supers", supers, None),
+            ("scaffold", self.scaffold, ()),
+            ("scores", self.scores, None),
+            ("width", self.width, None),
+            ("steps", self.steps, ()),
+        ):
+            if value != unused:
+                yield f"{name}:{value!r}"
+
     def replaced(self, *, pretokenizer: str) -> BpeModel:
         """Return the same model with another pre-tokenizer."""
         return replace(self, pretokenizer=pretokenizer)
+
+
+def _check_method(model: BpeModel) -> None:
+    replay = isinstance(model.merges, Operations)
+    if model.method == "merges" and replay:
+        message = (
+            "method 'merges' takes merges by rank; operations that delete are encoded by method 'replay'"
+        )
+        raise VocabError(message)
+    if model.method == "replay" and not replay:
+        message = "method 'replay' takes operations in order; these merges use tokens before they are made"
+        raise VocabError(message)
+    if model.method not in get_args(Method):
+        message = f"method {model.method!r} is not known; there are {', '.join(get_args(Method))}"
+        raise VocabError(message)
+    if model.scores is None and model.method in ("unigram", "lib"):
+        message = f"method {model.method!r} needs scores, one for each id"
+        raise VocabError(message)
+    if model.scores is not None:
+        if len(model.scores) != model.vocab.n_ids:
+            message = f"scores: {len(model.scores)} given, the vocabulary has {model.vocab.n_ids} ids"
+            raise VocabError(message)
+        bad = [i for i, score in enumerate(model.scores) if not math.isfinite(score)]
+        if bad:
+            message = f"scores: that of id {bad[0]} is {model.scores[bad[0]]}"
+            raise VocabError(message)
+    if model.width is not None and model.width < 1:
+        message = f"width: {model.width}; at least one byte is needed"
+        raise VocabError(message)
+    if model.steps:
+        message = f"steps: {model.steps[0]!r} is not known"
+        raise VocabError(message)
+    for left, right, result in model.supers or ():
+        for token in (left, right, result):
+            if token not in model.vocab.tokens:
+                message = f"supers: ({left}, {right}, {result}) uses id {token}, which is no ordinary token"
+                raise VocabError(message)
+
+
+def _check_transient(model: BpeModel) -> None:
+    hidden = model.hidden
+    for token in model.transient:
+        if token not in hidden:
+            message = f"a merge makes id {token}, which the vocabulary lacks and nothing takes away again"
+            raise VocabError(message)
+    made = set(model.merge_columns[2].tolist()) if model.scaffold else set()
+    for token in model.scaffold:
+        if token not in made:
+            message = f"scaffold: no merge makes id {token}, so it has no parts to fall into"
+            raise VocabError(message)
 
 
 def merges_of_ranks(vocab: Vocab) -> Merges | RankedPairs:

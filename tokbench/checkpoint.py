@@ -25,13 +25,14 @@ import numpy as np
 
 from tokbench import _rust
 from tokbench.corpus import Texts
-from tokbench.count_files import parts_of
+from tokbench.count_files import PART_ROWS, Written, file_metadata, parts_of, write_parts
+from tokbench.count_sum import add_files, totals_of
 from tokbench.counting import sources_of
 from tokbench.counts import PretokenCounts
 from tokbench.errors import CorpusError, ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,29 +44,40 @@ if TYPE_CHECKING:
 
 JOB_FORMAT = 1
 PORTION_BYTES = 256_000_000
-"""Files are counted together up to this size, and their counts then kept."""
+"""Files are counted together up to this size, and their counts then kept, unless another size is asked for."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A work directory, made by ``begin`` or found again by ``resume``; merges are kept every ``every`` steps."""
+    """A work directory, made by ``begin`` or found again by ``resume``.
+
+    Merges are kept every ``every`` steps, counts every ``portion_bytes`` of finished files.
+    """
 
     directory: Path
     every: int
     job: Mapping[str, Any]
+    portion_bytes: int | None = None
 
     @classmethod
     def begin(
-        cls, directory: str | os.PathLike[str], *, every: int, arguments: Mapping[str, Any] | None = None
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        every: int = 1000,
+        portion_bytes: int | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> Checkpoint:
         """Make a work directory; ``arguments`` are kept for whoever resumes.
 
         Raises:
-            ParameterError: if there is one already, its parent does not exist, or ``every`` is below 1.
+            ParameterError: if there is one already, its parent does not exist, or a number is below 1.
         """
         target = Path(directory)
-        if every < 1:
-            raise ParameterError(f"checkpoint every {every} merges; expected at least 1")
+        if every < 1 or (portion_bytes is not None and portion_bytes < 1):
+            raise ParameterError(
+                f"checkpoint every {every} merges, every {portion_bytes} bytes; expected at least 1"
+            )
         if (target / "job.json").exists():
             raise ParameterError(
                 f"{target} holds an unfinished run; resume it, or delete this directory to start again"
@@ -76,6 +88,7 @@ class Checkpoint:
             "format": JOB_FORMAT,
             "tokbench": _rust.__version__,
             "every": every,
+            "portion_bytes": portion_bytes,
             "id": os.urandom(8).hex(),
             "arguments": dict(arguments or {}),
         }
@@ -83,7 +96,7 @@ class Checkpoint:
         _write(fresh / "job.json", _json(job))
         # Over an empty directory, which a run leaves that is killed at its very end.
         fresh.replace(target)
-        return cls(target, every, job)
+        return cls(target, every, job, portion_bytes)
 
     @classmethod
     def resume(cls, directory: str | os.PathLike[str]) -> Checkpoint:
@@ -107,7 +120,13 @@ class Checkpoint:
         for left in (*target.glob(".*"), *target.glob("fresh.*")):
             # Files that were being written when the run was killed.
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        return cls(target, job["every"], job)
+        return cls(target, job["every"], job, job.get("portion_bytes"))
+
+    def part(self, name: str) -> Checkpoint:
+        """Return a work directory inside of this one, for a second corpus of the same run."""
+        inside = self.directory / name
+        inside.mkdir(exist_ok=True)
+        return Checkpoint(inside, self.every, self.job, self.portion_bytes)
 
     def agree(self, name: str, facts: Mapping[str, object]) -> None:
         """Keep ``facts`` the first time; after that require them to be the same.
@@ -147,6 +166,50 @@ class Checkpoint:
             CorpusError: as `count`; what was finished before stays.
             ParameterError: if settings, or sources already counted, have changed.
         """
+        return PretokenCounts.load(self._count_whole(corpus, counting, document, None, progress))
+
+    def count_to_file(
+        self,
+        corpus: Corpus,
+        counting: Counting,
+        document: str,
+        target: Path,
+        fingerprint: str | None,
+        *,
+        progress: Progress | None,
+    ) -> Written:
+        """Count as `count` does and write the table, which is never held whole.
+
+        Raises:
+            CorpusError, ParameterError: as `count`; CorpusError if the file cannot be written.
+        """
+        whole = self._count_whole(corpus, counting, document, fingerprint, progress)
+        spec, scale, n_pretokens, total_count, total_bytes = totals_of(whole, counting.groups)
+        partial: Path | None = None
+        try:
+            opened, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=self.directory)
+            os.close(opened)
+            partial = Path(name)
+            shutil.copyfile(whole, partial)
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            shutil.copymode(whole, partial)
+            partial.replace(target)
+        except OSError as error:
+            raise CorpusError(
+                f"{target}: cannot write the counts: {error}; make room there or name another file"
+            ) from error
+        return Written(target, spec, counting.groups, n_pretokens, total_count, total_bytes, 0, scale)
+
+    def _count_whole(
+        self,
+        corpus: Corpus,
+        counting: Counting,
+        document: str,
+        fingerprint: str | None,
+        progress: Progress | None,
+    ) -> Path:
+        """Count what is not counted yet and return the file of the whole table."""
         spec = counting.counter().pretokenizer
         self.agree(
             "counting",
@@ -155,6 +218,7 @@ class Checkpoint:
                 "groups": counting.groups,
                 "document": document,
                 "strict_utf8": counting.strict_utf8,
+                "document_weight": counting.document_weight,
             },
         )
         sources = sources_of(corpus)
@@ -162,9 +226,9 @@ class Checkpoint:
         done = self._finished(sources)
         whole = self.directory / "counts.parquet"
         if whole.exists():
-            return PretokenCounts.load(whole)
+            return whole
         while done < len(sources):
-            end = _portion(sources, done)
+            end = _portion(sources, done, self.portion_bytes or PORTION_BYTES)
             try:
                 self._count_portion(sources, done, end, counting, document, progress)
             except CorpusError:
@@ -174,13 +238,12 @@ class Checkpoint:
                 for only in range(done, end):
                     self._count_portion(sources, only, only + 1, counting, document, progress)
             done = end
-            self._compact()
-        parts = [PretokenCounts.load(path) for _, _, path in self._portions()]
-        table = PretokenCounts.merge(*parts) if parts else PretokenCounts(counting.counter().finish(), spec)
-        table.save(whole)
-        for _, _, path in self._portions():
+            self._compact(counting.groups, spec)
+        found = [path for _, _, path in self._portions()]
+        add_files(found, whole, groups=counting.groups, pretokenizer=spec, fingerprint=fingerprint)
+        for path in found:
             path.unlink()
-        return table
+        return whole
 
     def _count_portion(
         self,
@@ -193,7 +256,7 @@ class Checkpoint:
     ) -> None:
         # What the sources are before they are read: one that changes meanwhile is noticed on resuming.
         facts = [_identity(source) for _, source in sources[first:end]]
-        counter = counting.count(sources[first:end], document, progress)
+        counted = counting.count(sources[first:end], document, progress)
         if [_identity(source) for _, source in sources[first:end]] != facts:
             raise CorpusError(f"a file among {_names(sources[first:end])} changed while it was counted")
         for start, _, path in _ranges(self.directory, "identity", "json"):
@@ -201,8 +264,12 @@ class Checkpoint:
                 # Of a portion that was not finished, and may have been cut otherwise.
                 path.unlink()
         _write(self.directory / f"identity-{first:09}-{end:09}.json", _json(facts))
-        table = PretokenCounts(counter.finish(progress), counter.pretokenizer)
-        table.save(self.directory / f"counts-{first:09}-{end:09}.parquet")
+        _, parts = counted.parts(PART_ROWS, progress)
+        write_parts(
+            self.directory / f"counts-{first:09}-{end:09}.parquet",
+            parts,
+            file_metadata(counting.groups, counted.pretokenizer, None, counted.scale),
+        )
 
     def _portions(self) -> list[tuple[int, int, Path]]:
         """List the tables of finished sources in order, after removing those that a larger one holds."""
@@ -233,14 +300,14 @@ class Checkpoint:
                     )
         return done
 
-    def _compact(self) -> None:
+    def _compact(self, groups: Sequence[str], spec: str) -> None:
         """Merge tables of about the same size, so that a few dozen stay however many sources there are."""
         while len(found := self._portions()) > 1:
             (first, _, one), (_, end, two) = found[-2:]
             if one.stat().st_size > 2 * two.stat().st_size:
                 return
-            merged = PretokenCounts.merge(PretokenCounts.load(one), PretokenCounts.load(two))
-            merged.save(self.directory / f"counts-{first:09}-{end:09}.parquet")
+            target = self.directory / f"counts-{first:09}-{end:09}.parquet"
+            add_files([one, two], target, groups=groups, pretokenizer=spec)
             for path in (one, two):
                 path.unlink()
 
@@ -297,10 +364,10 @@ def _ranges(directory: Path, kind: str, suffix: str) -> list[tuple[int, int, Pat
     return sorted(found, key=lambda row: (row[0], -row[1]))
 
 
-def _portion(sources: list[tuple[int, Source | Texts]], first: int) -> int:
+def _portion(sources: list[tuple[int, Source | Texts]], first: int, n_bytes: int) -> int:
     """Where the portion that starts at ``first`` ends."""
     end, size = first, 0
-    while end < len(sources) and (end == first or size < PORTION_BYTES):
+    while end < len(sources) and (end == first or size < n_bytes):
         size += _identity(sources[end][1]).get("bytes", 0)
         end += 1
     return end

@@ -10,6 +10,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -18,19 +20,23 @@ import numpy as np
 
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.reading import BATCH_BYTES, Batch, Source, pack, parse_sources
+from tokbench.weights import FINEST, document_parts
 
 __all__ = ["Batch", "Corpus", "Document", "Source", "Texts"]
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+Item = str | bytes | tuple[str | bytes, int | float | Decimal | Fraction]
+"""A document, or a document and its weight."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """One document: its bytes, its language and where it came from."""
+    """One document: its bytes, its language, where it came from and how often counting counts it."""
 
     data: bytes
     language: str
     id: str
+    weight: Fraction = Fraction(1)
 
     @property
     def text(self) -> str:
@@ -57,9 +63,9 @@ class Texts:
         """What messages and document ids call it."""
         return self.name
 
-    def batches(self, document: str) -> Iterator[Batch]:
-        """Return the documents; they are whole whatever ``document`` says."""
-        del document
+    def batches(self, document: str, weight: str | None = None) -> Iterator[Batch]:
+        """Return the documents; they are whole whatever ``document`` says, and have weights of their own."""
+        del document, weight
         yield from self.packed
 
 
@@ -67,10 +73,13 @@ class Texts:
 class Corpus:
     """Documents by language; made by ``from_files``, ``from_texts`` or ``parse``.
 
-    ``metadata`` holds columns such as script or family for each language; ``document`` is the boundary rule.
+    ``metadata`` holds columns such as script or family for each language; ``document`` is the boundary rule;
+    ``document_weight`` names the field of a record that says how often its documents count.
 
     Raises:
-        CorpusError: if ``parallel`` and the languages do not have equally many documents, naming the counts.
+        CorpusError: if ``parallel`` and the languages do not have equally many documents, naming the counts; for a
+            language whose name is empty or holds a line end or ``=``.
+        ParameterError: for a ``document_weight`` where documents are not records of JSONL or Parquet.
     """
 
     parts: tuple[tuple[str, tuple[Source | Texts, ...]], ...]
@@ -78,9 +87,14 @@ class Corpus:
     parallel: bool = False
     name: str = "corpus"
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    document_weight: str | None = None
 
     def __post_init__(self) -> None:
+        if self.document_weight is not None:
+            for _, sources in self.parts:
+                _check_records(sources, self.document_weight)
         seen = [language for language, _ in self.parts]
+        check_names(seen)
         if len(set(seen)) != len(seen):
             raise CorpusError(f"a language is given twice: {', '.join(seen)}")
         unknown = sorted(set(self.metadata) - set(seen))
@@ -102,6 +116,7 @@ class Corpus:
         name: str = "files",
         file_format: str | None = None,
         metadata: Mapping[str, Mapping[str, str]] | None = None,
+        document_weight: str | None = None,
     ) -> Corpus:
         r"""Describe a corpus by its files: per language paths, ``path:field``, directories, globs or URIs.
 
@@ -111,9 +126,12 @@ class Corpus:
         document under every rule; a separator cuts inside of it). The default is ``line`` for a parallel
         corpus and ``file`` otherwise. ``file_format`` overrides the file extension: ``text``, ``jsonl.gz`` ….
 
+        ``document_weight`` names the field (column) that says how often counting and training count a record: a
+        number of at least 0 with at most four decimals, exactly. Evaluation takes each document once.
+
         Raises:
             CorpusError: if a path, a directory's or a pattern's files do not exist.
-            ParameterError: for an unknown boundary or format, and for records of plain text.
+            ParameterError: for an unknown boundary or format, and for records or weights of plain text.
 
         >>> Corpus.from_files({"eng": "pyproject.toml"}, document="line").languages
         ('eng',)
@@ -135,21 +153,22 @@ class Corpus:
                 if rule == "record" and source.format == "text":
                     raise ParameterError(f"{source.path}: plain text has no records; use line or file")
             parts.append((language, sources))
-        return cls(tuple(parts), rule, parallel, name, dict(metadata or {}))
+        return cls(tuple(parts), rule, parallel, name, dict(metadata or {}), document_weight)
 
     @classmethod
     def from_texts(
         cls,
-        texts: Mapping[str, Iterable[str | bytes]],
+        texts: Mapping[str, Iterable[Item]],
         *,
         parallel: bool = False,
         name: str = "texts",
         metadata: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Corpus:
-        """Hold documents given as str or bytes; an iterable is read once, now.
+        """Hold documents given as str or bytes, or as pairs of these and a weight; an iterable is read once, now.
 
         Raises:
-            CorpusError: if an item is neither, or a str that UTF-8 cannot express (a lone surrogate).
+            CorpusError: if an item is neither, or a str that UTF-8 cannot express (a lone surrogate), or a weight is
+                no number of at least 0 with at most four decimals.
 
         >>> [document.id for document in Corpus.from_texts({"eng": ["one", b"two"]}).documents("eng")]
         ['eng:1', 'eng:2']
@@ -169,6 +188,7 @@ class Corpus:
         parallel: bool = False,
         name: str = "files",
         file_format: str | None = None,
+        document_weight: str | None = None,
     ) -> Corpus:
         """Read command-line strings such as ``eng=a.txt``; a path without a language belongs to ``all``.
 
@@ -184,7 +204,14 @@ class Corpus:
             match = re.match(r"([\w.-]+)=(.+)", spec, re.DOTALL)
             language, path = (match[1], match[2]) if match and not Path(spec).exists() else ("all", spec)
             files.setdefault(language, []).append(path)
-        return cls.from_files(files, document=document, parallel=parallel, name=name, file_format=file_format)
+        return cls.from_files(
+            files,
+            document=document,
+            parallel=parallel,
+            name=name,
+            file_format=file_format,
+            document_weight=document_weight,
+        )
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -223,16 +250,18 @@ class Corpus:
             CorpusError: if a file cannot be read, naming file and place.
         """
         for source in self.sources(language):
-            yield from source.batches(self.document)
+            yield from source.batches(self.document, self.document_weight)
 
     def documents(self, language: str) -> Iterator[Document]:
         """Read the documents of a language one by one; the id is the file and the number in it, from 1."""
         for source in self.sources(language):
             number = 0
-            for batch in source.batches(self.document):
-                for data in batch:
-                    number += 1
-                    yield Document(data, language, f"{source.path}:{number}")
+            for batch in source.batches(self.document, self.document_weight):
+                weights = None if batch.weights is None else batch.weights.tolist()
+                for at, data in enumerate(batch):
+                    weight = Fraction(1) if weights is None else Fraction(weights[at], FINEST)
+                    yield Document(data, language, f"{source.path}:{number + at + 1}", weight)
+                number += len(batch)
 
     def __iter__(self) -> Iterator[Document]:
         """Read all documents, language by language."""
@@ -256,22 +285,55 @@ class Corpus:
         """Hash of the contents: 32 hexadecimal digits (reads the corpus once).
 
         BLAKE2b over, for each language in order, its name, the BLAKE2b of its documents' bytes one after
-        another and the BLAKE2b of their lengths (64-bit little endian). It does not depend on file names,
-        formats, compression or how documents are spread over files.
+        another and the BLAKE2b of their lengths (64-bit little endian), and, where a weight is not 1, that of their
+        weights in ten-thousandths. It does not depend on file names, formats, compression or how documents are
+        spread over files.
         """
         whole = hashlib.blake2b(digest_size=16)
         for language in self.languages:
-            data, lengths = hashlib.blake2b(), hashlib.blake2b()
+            data, lengths, weights = hashlib.blake2b(), hashlib.blake2b(), hashlib.blake2b()
+            is_weighted = False
             for batch in self.batches(language):
+                parts = np.full(len(batch), FINEST, np.uint64) if batch.weights is None else batch.weights
+                is_weighted = is_weighted or bool((parts != FINEST).any())
+                weights.update(parts.astype("<u8").data)
                 data.update(np.ascontiguousarray(batch.data).data)
                 lengths.update(np.diff(batch.offsets).astype("<i8").data)
             name = language.encode()
             whole.update(len(name).to_bytes(8, "little") + name + data.digest() + lengths.digest())
+            if is_weighted:
+                whole.update(weights.digest())
         return whole.hexdigest()
 
 
-def batches_of(items: Iterable[str | bytes], name: str) -> Iterator[Batch]:
-    """Pack an iterable of str or bytes into batches, consuming it as it goes.
+def check_names(groups: Iterable[str]) -> None:
+    """Refuse names of languages that files of counts and command lines could not tell apart.
+
+    Raises:
+        CorpusError: for a name that is empty or holds a line end or ``=``.
+    """
+    for group in groups:
+        if not group or re.search(r"[\n\r=]", group):
+            raise CorpusError(
+                f"a language (group) is called {group!r}; names must not be empty nor hold a line end or '='"
+            )
+
+
+def _check_records(sources: Iterable[Source | Texts], weight: str) -> None:
+    for source in sources:
+        if isinstance(source, Texts):
+            raise ParameterError(
+                f"document_weight: texts in memory have no field {weight!r}; give pairs of text and weight instead"
+            )
+        if source.format == "text":
+            raise ParameterError(
+                f"document_weight: {source.path} is plain text and has no field {weight!r}; only records of JSONL "
+                "and Parquet have fields"
+            )
+
+
+def batches_of(items: Iterable[Item], name: str) -> Iterator[Batch]:
+    """Pack an iterable of documents (or of pairs of document and weight) into batches, consuming it as it goes.
 
     Raises:
         CorpusError: naming the item that is neither, or that UTF-8 cannot express.
@@ -281,8 +343,11 @@ def batches_of(items: Iterable[str | bytes], name: str) -> Iterator[Batch]:
             f"{name}: expected an iterable of documents, got one {type(items).__name__}; put it in a list"
         )
     held: list[bytes] = []
+    weights: list[int] = []
     size = 0
     for number, item in enumerate(items, start=1):
+        if isinstance(item, tuple):
+            item = _weighted(item, f"{name}:{number}", weights, len(held))
         if isinstance(item, str):
             try:
                 data = item.encode("utf-8")
@@ -297,7 +362,29 @@ def batches_of(items: Iterable[str | bytes], name: str) -> Iterator[Batch]:
         held.append(data)
         size += len(data)
         if size >= BATCH_BYTES:
-            yield pack(held)
-            held, size = [], 0
+            yield _packed(held, weights)
+            held, weights, size = [], [], 0
     if held:
-        yield pack(held)
+        yield _packed(held, weights)
+
+
+def _weighted(item: tuple[object, ...], name: str, weights: list[int], n_before: int) -> str | bytes:
+    """Take the weight off an item; what came before without one weighs 1."""
+    if len(item) != 2 or not isinstance(item[0], str | bytes) or isinstance(item[1], str | bytes):
+        raise CorpusError(
+            f"{name}: expected a document, or a pair of a document and its weight, got {item!r:.80}"
+        )
+    try:
+        parts = document_parts(item[1])
+    except ValueError as error:
+        raise CorpusError(f"{name}: {error}") from None
+    weights += [FINEST] * (n_before - len(weights))
+    weights.append(parts)
+    return item[0]
+
+
+def _packed(documents: list[bytes], weights: list[int]) -> Batch:
+    if not weights:
+        return pack(documents)
+    filled = weights + [FINEST] * (len(documents) - len(weights))
+    return pack(documents, np.array(filled, dtype=np.uint64))

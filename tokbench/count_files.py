@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,12 @@ from polars.io.plugins import register_io_source
 
 from tokbench import _rust
 from tokbench.errors import CorpusError
+from tokbench.limits import check_address_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 PART_ROWS = 1 << 15
 """Pretokens in a part: what is held as Python objects at a time."""
@@ -28,6 +32,79 @@ ROW_GROUP = 1 << 17
 """Rows that Parquet packs at a time; twice as many take 10 MB more and save 0.2 % of the file."""
 
 SCHEMA = {"pretoken": pl.Binary(), "group": pl.String(), "count": pl.UInt64()}
+
+
+def local_path(path: str | os.PathLike[str]) -> Path | None:
+    """Return the file that a path or a ``file:///`` URI names, None for another URI."""
+    name = str(path)
+    if name.startswith("file:///"):
+        return Path(name.removeprefix("file://"))
+    return None if "://" in name else Path(name)
+
+
+FORMAT_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What ``filter`` left out: distinct pretokens, their occurrences and their bytes."""
+
+    pretokens: int
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a file of counts holds: distinct pretokens, their occurrences and their bytes.
+
+    ``n_runs`` is the number of sorted runs that were put aside to keep to the memory budget. Counts and bytes of
+    weighted documents are in units of one over ``document_scale``.
+    """
+
+    path: Path | str
+    pretokenizer: str
+    groups: tuple[str, ...]
+    n_pretokens: int
+    total_count: int
+    total_bytes: int
+    n_runs: int
+    document_scale: int = 1
+
+
+def multiplied(table: _rust.PretokenCounts, factors: Sequence[int], scale: int) -> _rust.PretokenCounts:
+    """Multiply the counts of each group; ``scale`` is for the message.
+
+    Raises:
+        CorpusError: when a count reaches 2⁶⁴.
+    """
+    arena, offsets, row_starts, group_ids, counts = table.arrays()
+    largest = np.array([((1 << 64) - 1) // factor for factor in factors], dtype=np.uint64)
+    if (counts > largest[group_ids]).any():
+        raise CorpusError(f"a weighted count reaches 2^64 (scale {scale}); use smaller weights")
+    by_cell = np.array(factors, dtype=np.uint64)[group_ids]
+    return _rust.PretokenCounts(table.groups, arena, offsets, row_starts, group_ids, counts * by_cell)
+
+
+def file_metadata(
+    groups: Sequence[str], pretokenizer: str, fingerprint: str | None, document_scale: int
+) -> dict[str, str]:
+    """Return what a file of counts says about itself."""
+    metadata = {
+        "tokbench_format": FORMAT_VERSION,
+        "tokbench_pretokenizer": pretokenizer,
+        "tokbench_groups": "\n".join(groups),
+    }
+    if document_scale != 1:
+        metadata["tokbench_document_scale"] = str(document_scale)
+    return metadata if fingerprint is None else {**metadata, "tokbench_corpus": fingerprint}
+
+
+def ends_of(lengths: Sequence[int]) -> NDArray[np.uint64]:
+    """Return where each of the lengths ends, from 0."""
+    ends = np.zeros(len(lengths) + 1, dtype=np.uint64)
+    np.cumsum(lengths, out=ends[1:], dtype=np.uint64)
+    return ends
 
 
 def parts_of(table: _rust.PretokenCounts) -> Iterator[_rust.PretokenCounts]:
@@ -100,6 +177,7 @@ def write_parts(target: Path, parts: Iterable[_rust.PretokenCounts], metadata: M
         del columns, predicate, n_rows, batch_size  # nothing is selected before a sink
         yield from map(frame_of, parts)
 
+    check_address_space(streamed=True)
     partial: Path | None = None
     try:
         opened, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

@@ -8,33 +8,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from tokbench import _rust
-from tokbench.corpus import Corpus, Paths, batches_of
-from tokbench.count_files import PART_ROWS, SCHEMA, frame_of, parts_of, table_of, write_parts
-from tokbench.counting import BLOCK_BYTES, Counting, sources_of
+from tokbench.corpus import Corpus, Item, Paths, batches_of, check_names
+from tokbench.count_files import (
+    FORMAT_VERSION,
+    PART_ROWS,
+    SCHEMA,
+    Dropped,
+    Written,
+    ends_of,
+    file_metadata,
+    frame_of,
+    local_path,
+    multiplied,
+    parts_of,
+    table_of,
+    write_parts,
+)
+from tokbench.counting import BLOCK_BYTES, Counted, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
+from tokbench.limits import check_address_space
 from tokbench.weights import Number, Weights
 
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import NDArray
-
     from tokbench.checkpoint import Checkpoint
 
 Progress = Callable[[str, int, int], None]
 """Called with phase, finished units and total units (0 where unknown)."""
-
-FORMAT_VERSION = "1"
 
 
 @dataclass(frozen=True)
@@ -42,14 +54,21 @@ class PretokenCounts:
     """A sorted, sparse table pretoken × group → count, held by the compiled extension.
 
     ``pretokenizer`` is the specification that made the pretokens; ``corpus_fingerprint`` is that of the corpus,
-    where it was known when the table was made. Of a weighted table the counts are in units of one over
-    ``weights.scale``.
+    where it was known when the table was made. Where documents were weighted the counts are in units of one over
+    ``document_scale``; of a table whose groups are weighted, one over `scale`.
+
+    Raises:
+        CorpusError: for a group whose name is empty or holds a line end or ``=``.
     """
 
     native: _rust.PretokenCounts
     pretokenizer: str
     corpus_fingerprint: str | None = None
     weights: Weights | None = None
+    document_scale: int = 1
+
+    def __post_init__(self) -> None:
+        check_names(self.native.groups)
 
     @classmethod
     def from_mapping(
@@ -77,8 +96,8 @@ class PretokenCounts:
         native = _rust.PretokenCounts(
             list(counts),
             np.frombuffer(b"".join(pretokens), dtype=np.uint8),
-            _ends([len(pretoken) for pretoken in pretokens]),
-            _ends([len(row) for row in rows]),
+            ends_of([len(pretoken) for pretoken in pretokens]),
+            ends_of([len(row) for row in rows]),
             np.array([group_id for row in rows for group_id, _ in row], dtype=np.uint32),
             np.array([count for row in rows for _, count in row], dtype=np.uint64),
         )
@@ -88,6 +107,11 @@ class PretokenCounts:
     def groups(self) -> tuple[str, ...]:
         """The groups (languages), by group id."""
         return tuple(self.native.groups)
+
+    @property
+    def scale(self) -> int:
+        """The counts are in units of one over this; 1 where nothing is weighted, or by whole numbers."""
+        return self.document_scale * (1 if self.weights is None else self.weights.scale)
 
     def __len__(self) -> int:
         """Return the number of distinct pretokens."""
@@ -119,36 +143,51 @@ class PretokenCounts:
     def fingerprint(self) -> str:
         """BLAKE2b over group names, pre-tokenizer and all cells, in hexadecimal: the same table, the same digits."""
         digest = hashlib.blake2b(digest_size=16)
-        for text in (*self.groups, self.pretokenizer):
+        scale = () if self.document_scale == 1 else (f"scale {self.document_scale}",)
+        for text in (*self.groups, self.pretokenizer, *scale):
             digest.update(len(text.encode()).to_bytes(8, "little") + text.encode())
         for array in self.native.arrays():
             digest.update(array.data)
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write Parquet; the file appears under its name only when it is complete.
+        """Write Parquet to a path or URI; the file appears under its name only when it is complete.
 
         Raises:
             CorpusError: if it cannot be written.
         """
-        write_parts(Path(path), parts_of(self.native), self._metadata())
+        if (local := local_path(path)) is not None:
+            write_parts(local, parts_of(self.native), self._metadata())
+            return
+        try:
+            # Object storage shows a file only when it is complete.
+            self.to_frame().write_parquet(str(path), metadata=self._metadata())
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise CorpusError(f"{path}: cannot write the counts: {error}") from error
 
     def _metadata(self) -> dict[str, str]:
-        metadata = _metadata(self.groups, self.pretokenizer, self.corpus_fingerprint)
+        metadata = file_metadata(self.groups, self.pretokenizer, self.corpus_fingerprint, self.document_scale)
         if self.weights is not None:
             metadata["tokbench_weights"] = json.dumps([self.weights.parts, self.weights.scale])
         return metadata
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PretokenCounts:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, from a path or URI; a directory as ``tokbench.distributed.load_parts`` does.
 
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
+        check_address_space(streamed=False)
+        local = local_path(path)
+        name = str(local or path)
+        if local.is_dir() if local is not None else not name.endswith(".parquet"):
+            from tokbench.distributed import load_parts
+
+            return load_parts(name)
         try:
-            metadata = pl.read_parquet_metadata(Path(path))
-            frame = pl.read_parquet(Path(path), glob=False)
+            metadata = pl.read_parquet_metadata(name)
+            frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise CorpusError(f"{path}: cannot read the counts: {error}") from error
         version = metadata.get("tokbench_format")
@@ -168,10 +207,13 @@ class PretokenCounts:
         weights = (
             Weights(*json.loads(metadata["tokbench_weights"])) if "tokbench_weights" in metadata else None
         )
-        return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"), weights)
+        scale = int(metadata.get("tokbench_document_scale", "1"))
+        return cls(native, metadata["tokbench_pretokenizer"], metadata.get("tokbench_corpus"), weights, scale)
 
     def filter(self, *, min_count: int) -> tuple[PretokenCounts, Dropped]:
         """Leave out pretokens that occur fewer than ``min_count`` times over all groups, and say what was left out.
+
+        Where documents are weighted an occurrence counts as often as its document.
 
         Raises:
             ParameterError: if ``min_count`` is below 1.
@@ -179,8 +221,8 @@ class PretokenCounts:
         if min_count < 1:
             raise ParameterError(f"min_count is {min_count}, expected at least 1")
         self._check_unweighted("cut pretokens off")
-        kept = self.native.at_least(min_count)
-        left = PretokenCounts(kept, self.pretokenizer, None)
+        kept = self.native.at_least(min_count * self.document_scale)
+        left = PretokenCounts(kept, self.pretokenizer, document_scale=self.document_scale)
         dropped = Dropped(
             len(self) - len(left), self.total_count - left.total_count, self.total_bytes - left.total_bytes
         )
@@ -192,7 +234,7 @@ class PretokenCounts:
         """Multiply each group's counts: by its weight (1 where none is given), or towards equal shares.
 
         `alpha` draws the groups' shares of the bytes towards each other, ``n^alpha / Σ n^alpha``: 1 leaves them,
-        0 makes them equal. The weighted counts are exact integers in units of one over ``weights.scale``
+        0 makes them equal. The weighted counts are exact integers in units of one over `scale`
         (see ``tokbench.weights``), so nothing about training becomes inexact.
 
         Raises:
@@ -211,17 +253,8 @@ class PretokenCounts:
             made = Weights.temperature(dict(zip(self.groups, self.native.totals()[1], strict=True)), alpha)
         else:
             made = Weights.of(weights or {}, self.groups)
-        arena, offsets, row_starts, group_ids, counts = self.native.arrays()
-        largest = [(1 << 64) - 1] * len(self.groups)
-        for group_id, group in enumerate(self.groups):
-            largest[group_id] //= made.parts[group]
-        if (counts > np.array(largest, dtype=np.uint64)[group_ids]).any():
-            raise CorpusError(f"a weighted count reaches 2^64 (scale {made.scale}); use smaller weights")
-        parts = np.array([made.parts[group] for group in self.groups], dtype=np.uint64)
-        native = _rust.PretokenCounts(
-            list(self.groups), arena, offsets, row_starts, group_ids, counts * parts[group_ids]
-        )
-        return PretokenCounts(native, self.pretokenizer, self.corpus_fingerprint, made)
+        native = multiplied(self.native, [made.parts[group] for group in self.groups], made.scale)
+        return replace(self, native=native, weights=made)
 
     def _check_unweighted(self, verb: str) -> None:
         if self.weights is not None:
@@ -231,7 +264,8 @@ class PretokenCounts:
     def merge(cls, *tables: PretokenCounts) -> PretokenCounts:
         """Add tables of the same pre-tokenizer, as if their corpora had been counted together.
 
-        Groups come in the order in which they are first met.
+        Groups come in the order in which they are first met. Tables of weighted documents are brought to the same
+        units.
 
         Raises:
             CorpusError: if the pre-tokenizers differ, or nothing is given.
@@ -244,31 +278,14 @@ class PretokenCounts:
         for table in tables:
             table._check_unweighted("add tables")
         groups = list(dict.fromkeys(group for table in tables for group in table.groups))
-        return cls(_rust.PretokenCounts.merge(groups, [table.native for table in tables]), specs[0])
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """What ``filter`` left out: distinct pretokens, their occurrences and their bytes."""
-
-    pretokens: int
-    count: int
-    bytes: int
-
-
-def _ends(lengths: Sequence[int]) -> NDArray[np.uint64]:
-    ends = np.zeros(len(lengths) + 1, dtype=np.uint64)
-    np.cumsum(lengths, out=ends[1:], dtype=np.uint64)
-    return ends
-
-
-def _metadata(groups: Sequence[str], pretokenizer: str, fingerprint: str | None) -> dict[str, str]:
-    metadata = {
-        "tokbench_format": FORMAT_VERSION,
-        "tokbench_pretokenizer": pretokenizer,
-        "tokbench_groups": "\n".join(groups),
-    }
-    return metadata if fingerprint is None else {**metadata, "tokbench_corpus": fingerprint}
+        scale = math.lcm(*(table.document_scale for table in tables))
+        natives = [
+            table.native
+            if table.document_scale == scale
+            else multiplied(table.native, [scale // table.document_scale] * len(table.groups), scale)
+            for table in tables
+        ]
+        return cls(_rust.PretokenCounts.merge(groups, natives), specs[0], document_scale=scale)
 
 
 def count(
@@ -283,6 +300,9 @@ def count(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     block_size: int = BLOCK_BYTES,
+    document_weight: str | None = None,
+    engine: str | None = None,
+    engine_options: Mapping[str, str] | None = None,
 ) -> PretokenCounts:
     """Count the pretokens of a corpus, of files by language, or of files without a language (group ``all``).
 
@@ -295,9 +315,16 @@ def count(
     goes to a nameless file in ``temporary``, by default the system's folder for such files. The table that is
     returned comes on top; ``count_to_file`` avoids it. ``checkpoint`` keeps the counts of finished sources.
 
+    ``document_weight`` names the field of a record that says how often it counts (see ``Corpus.from_files``), in
+    place of the corpus's own; the counts are then exact integers in units of one over ``document_scale``.
+
+    With an ``engine`` its workers count the files, to the same table (``tokbench.distributed.count_on``); threads,
+    memory and progress are then the engine's own matter.
+
     Raises:
         CorpusError: if a file cannot be read or decompressed, a record or column is wrong, the disk is full, or
-            (``strict_utf8``) text is not UTF-8, naming file and line or byte.
+            (``strict_utf8``) text is not UTF-8, naming file and line or byte; if a weight is missing, not a number,
+            negative or has more than four decimals, naming file and line or row.
         PretokenizeError: for an unknown pre-tokenizer.
         ParameterError: if ``threads`` or ``block_size`` is below 1, or ``memory`` is too little or no size.
 
@@ -305,29 +332,33 @@ def count(
     >>> table.total_bytes
     5
     """
-    opened = _opened(corpus, document)
+    opened = _opened(corpus, document, document_weight)
+    if engine is not None:
+        from tokbench.distributed import count_on
+
+        given = {"threads": threads, "memory": memory, "temporary": temporary, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(f"{', '.join(wrong)}: only for counting here; configure the engine instead")
+        return count_on(
+            engine, opened, pretokenizer, document=document, strict_utf8=strict_utf8, options=engine_options
+        )
+    if engine_options:
+        raise ParameterError(f"engine_options without an engine: {', '.join(engine_options)}")
     rule = document if document is not None else opened.document
-    counting = Counting(opened.languages, pretokenizer, strict_utf8, threads, block_size, memory, temporary)
+    counting = Counting(
+        opened.languages,
+        pretokenizer,
+        strict_utf8,
+        threads,
+        block_size,
+        memory,
+        temporary,
+        opened.document_weight,
+    )
     if checkpoint is not None:
         return checkpoint.count(opened, counting, rule, progress)
-    counter = counting.count(sources_of(opened), rule, progress)
-    return PretokenCounts(counter.finish(progress), counter.pretokenizer, _fingerprint(opened, rule))
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a file of counts holds: distinct pretokens, their occurrences and their bytes.
-
-    ``n_runs`` is the number of sorted runs that were put aside to keep to the memory budget.
-    """
-
-    path: Path
-    pretokenizer: str
-    groups: tuple[str, ...]
-    n_pretokens: int
-    total_count: int
-    total_bytes: int
-    n_runs: int
+    counted = counting.count(sources_of(opened), rule, progress)
+    return replace(table_of_counter(counted, progress), corpus_fingerprint=_fingerprint(opened, rule))
 
 
 def count_to_file(
@@ -340,30 +371,55 @@ def count_to_file(
     strict_utf8: bool = False,
     memory: int | str | None = None,
     temporary: str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
+    document_weight: str | None = None,
 ) -> Written:
     """Count as ``count`` and write the table as ``save`` does, byte for byte, without ever holding it whole.
 
-    With ``memory`` the whole process keeps to that budget, besides the interpreter itself.
+    With ``memory`` the whole process keeps to that budget, besides the interpreter itself. Behind a URI the table
+    is written at once, so it is held, and there is no budget. ``checkpoint`` keeps the counts of finished sources.
 
     Raises:
         CorpusError, PretokenizeError, ParameterError: as ``count``; CorpusError if the file cannot be written.
     """
-    opened = _opened(corpus, document)
+    opened = _opened(corpus, document, document_weight)
     rule = document if document is not None else opened.document
     counting = Counting(
-        opened.languages, pretokenizer, strict_utf8, threads, memory=memory, temporary=temporary
+        opened.languages,
+        pretokenizer,
+        strict_utf8,
+        threads,
+        memory=memory,
+        temporary=temporary,
+        document_weight=opened.document_weight,
     )
-    target = Path(path)
+    check_address_space(streamed=True)
+    target = local_path(path)
+    if target is None:
+        given = {"memory": memory, "checkpoint": checkpoint}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise ParameterError(
+                f"{path}: with {' and '.join(wrong)} the table is written part by part, to a local file; copy that one"
+            )
+        counted = counting.count(sources_of(opened), rule, progress)
+        table = replace(table_of_counter(counted, progress), corpus_fingerprint=_fingerprint(opened, rule))
+        table.save(path)
+        totals = (len(table), table.total_count, table.total_bytes)
+        return Written(str(path), table.pretokenizer, table.groups, *totals, 0, table.document_scale)
     if not target.parent.is_dir():
         raise CorpusError(f"{target}: the folder {target.parent} does not exist; create it first")
-    counter = counting.count(sources_of(opened), rule, progress)
-    stream = counter.finish_stream(progress)
+    if checkpoint is not None:
+        return checkpoint.count_to_file(
+            opened, counting, rule, target, _fingerprint(opened, rule), progress=progress
+        )
+    counted = counting.count(sources_of(opened), rule, progress)
+    n_runs, stream = counted.parts(PART_ROWS, progress)
     n_pretokens = total_count = total_bytes = 0
 
     def parts() -> Iterator[_rust.PretokenCounts]:
         nonlocal n_pretokens, total_count, total_bytes
-        while (part := stream.next_table(PART_ROWS, progress)) is not None:
+        for part in stream:
             counts, sizes = part.totals()
             n_pretokens, total_count, total_bytes = (
                 n_pretokens + len(part),
@@ -372,22 +428,22 @@ def count_to_file(
             )
             yield part
 
-    write_parts(
-        target, parts(), _metadata(opened.languages, counter.pretokenizer, _fingerprint(opened, rule))
-    )
+    facts = (opened.languages, counted.pretokenizer, _fingerprint(opened, rule), counted.scale)
+    write_parts(target, parts(), file_metadata(*facts))
     return Written(
         target,
-        counter.pretokenizer,
+        counted.pretokenizer,
         opened.languages,
         n_pretokens,
         total_count,
         total_bytes,
-        stream.n_runs,
+        n_runs,
+        counted.scale,
     )
 
 
 def count_texts(
-    texts: Mapping[str, Iterable[str | bytes]],
+    texts: Mapping[str, Iterable[Item]],
     pretokenizer: str = "cl100k",
     *,
     threads: int | None = None,
@@ -398,26 +454,44 @@ def count_texts(
 ) -> PretokenCounts:
     """Count documents that iterables yield, by language, without keeping them: each is consumed once.
 
+    An item is str or bytes, or a pair of that and its weight (as in ``Corpus.from_texts``).
+
     Raises:
-        CorpusError: for an item that is neither str nor bytes; (``strict_utf8``) for bytes that are not UTF-8.
+        CorpusError: for an item that is neither; (``strict_utf8``) for bytes that are not UTF-8; for a wrong weight.
         ParameterError: as ``count``.
 
     >>> count_texts({"eng": (word for word in ["one", "two"])}, "none").total_count
     2
     """
     counting = Counting(tuple(texts), pretokenizer, strict_utf8, threads, memory=memory, temporary=temporary)
+    batches = (
+        (group, language, batch)
+        for group, (language, items) in enumerate(texts.items())
+        for batch in batches_of(items, language)
+    )
     counter = counting.counter()
-    for group, (language, items) in enumerate(texts.items()):
-        for batch in batches_of(items, language):
-            counter.add_documents(group, language, batch.data, batch.offsets.view(np.uint64), progress)
-    return PretokenCounts(counter.finish(progress), counter.pretokenizer)
+    for group, language, batch in batches:
+        if batch.weights is not None:
+            # From the first weight on: what came before weighs 1 and is added.
+            counted = counting.weigh(chain([(group, language, batch)], batches), progress)
+            before = PretokenCounts(counter.finish(progress), counter.pretokenizer)
+            return PretokenCounts.merge(before, table_of_counter(counted, progress))
+        counter.add_documents(group, language, batch.data, batch.offsets.view(np.uint64), progress)
+    return table_of_counter(Counted(counter), progress)
 
 
-def _opened(corpus: Corpus | Mapping[str, Paths] | Paths, document: str | None) -> Corpus:
+def table_of_counter(counted: Counted, progress: Progress | None) -> PretokenCounts:
+    """Return the table of a counter that has seen everything."""
+    return PretokenCounts(counted.table(progress), counted.pretokenizer, document_scale=counted.scale)
+
+
+def _opened(
+    corpus: Corpus | Mapping[str, Paths] | Paths, document: str | None, document_weight: str | None
+) -> Corpus:
     if isinstance(corpus, Corpus):
-        return corpus
+        return corpus if document_weight is None else replace(corpus, document_weight=document_weight)
     files = corpus if isinstance(corpus, Mapping) else {"all": corpus}
-    return Corpus.from_files(files, document=document)
+    return Corpus.from_files(files, document=document, document_weight=document_weight)
 
 
 def _fingerprint(corpus: Corpus, document: str) -> str | None:

@@ -30,8 +30,8 @@ import numpy as np
 
 from tokbench.bpe import Training
 from tokbench.corpus import Corpus
-from tokbench.counting import available_threads
-from tokbench.counts import PretokenCounts, count, count_texts
+from tokbench.counting import Counting, available_threads, sources_of
+from tokbench.counts import PretokenCounts, table_of_counter
 from tokbench.errors import ExhaustedError, ParameterError, VocabError
 from tokbench.resume import Segments, Start, Vetoes, encode_pretokens, encoded, model_of
 from tokbench.settings import Settings
@@ -39,11 +39,13 @@ from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.train import prepared, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from tokbench.bpe import BpeModel
+    from tokbench.checkpoint import Checkpoint
     from tokbench.objectives.protocol import Objective
     from tokbench.weights import Number
 
@@ -65,6 +67,9 @@ def extend(
     alpha: float | None = None,
     allow_smaller: bool = False,
     threads: int | None = None,
+    memory: int | str | None = None,
+    temporary: str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BpeTokenizer:
     """Continue BPE training from what `base` makes of the text, until there are `add` new tokens.
@@ -88,7 +93,10 @@ def extend(
         weights: as for `train`.
         alpha: as for `train`.
         allow_smaller: accept fewer new tokens when the pairs run out.
-        threads: for encoding; the result does not depend on it.
+        threads: for counting and encoding; the result does not depend on it.
+        memory: bounds what counting allocates, as for `count`.
+        temporary: where the rest goes, as for `count`.
+        checkpoint: as for `train`.
         progress: called with phase, done and total about twenty times a second.
 
     Raises:
@@ -109,13 +117,26 @@ def extend(
     _check(model, add=add, first_id=first_id)
     n_threads = threads if threads is not None else available_threads()
     first = model.vocab.n_ids if first_id is None else first_id
-    counts = _counted(base, model, source, n_threads, progress)
+    how = Counting(
+        groups=(),
+        pretokenizer=model.pretokenizer,
+        strict_utf8=False,
+        threads=n_threads,
+        memory=memory,
+        temporary=temporary,
+    )
+    promises = {"add": add, "freeze": freeze, "protected": protect is not None, "first_id": first}
+    if checkpoint is not None:
+        checkpoint.agree("extension", {"base": base.fingerprint, **promises})
+    counts = _counted(base, model, source, how, checkpoint, progress)
     plain, cut_off = prepared(counts, min_pretoken_count=min_pretoken_count, weights=None, alpha=None)
     counts, _ = prepared(plain, min_pretoken_count=1, weights=weights, alpha=alpha)
-    held = None if protect is None else _counted(base, model, protect, n_threads, progress)
+    aside = None if checkpoint is None or protect is None else checkpoint.part("protect")
+    held = None if protect is None else _counted(base, model, protect, how, aside, progress)
+    before = encoded(base, counts, threads=n_threads)
     begin = Start(
         model,
-        encoded(base, counts, threads=n_threads),
+        before,
         first,
         Vetoes(
             _joined(
@@ -136,10 +157,15 @@ def extend(
         allow_smaller=True,
         min_pretoken_count=min_pretoken_count,
         weights=None if counts.weights is None else counts.weights.as_dict(),
-        weight_scale=1 if counts.weights is None else counts.weights.scale,
+        weight_scale=counts.scale,
         start=base.fingerprint,
     )
-    outcome = run(counts.native, settings, objective=objective, begin=begin, progress=progress)
+    if checkpoint is not None:
+        checkpoint.agree("settings", settings.as_dict())
+        checkpoint.check_counts(counts.native)
+    outcome = run(
+        counts.native, settings, objective=objective, begin=begin, checkpoint=checkpoint, progress=progress
+    )
     made = {i: token for i, token in outcome.vocab.tokens.items() if i >= first}
     if not made or (len(made) < add and not allow_smaller):
         message = (
@@ -157,14 +183,14 @@ def extend(
         "protect": None if protect is None else _name(protect),
         "first_id": min(made),
         "last_id": max(made),
-        "tokens_before": _total(plain, begin.segments),
+        "tokens_before": _total(plain, before),
         **cut_off,
     }
     arena, ends = counts.native.arrays()[:2]
     after = encode_pretokens(grown, arena, ends.astype(np.int64), threads=n_threads)
     report["tokens_after"] = _total(plain, after)
     if freeze:
-        _check_frozen(counts, begin.segments, after, _Parts.of(grown, first, len(outcome.merges)))
+        _check_frozen(counts, before, after, _Parts.of(grown, first, len(outcome.merges)))
     result = BpeTokenizer(grown, name=base.name, training=Training(settings.as_dict() | report, outcome.log))
     if protect is not None and held is not None:
         _check_protected(base, result, protect, held, n_threads)
@@ -195,16 +221,23 @@ def _counted(
     base: Tokenizer,
     model: BpeModel,
     source: Corpus | PretokenCounts,
-    threads: int,
+    how: Counting,
+    checkpoint: Checkpoint | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> PretokenCounts:
     """Count with the base's pre-tokenizer, behind the base's normalizer."""
     changes = model.normalizer is not None or model.prefix_space
     if isinstance(source, Corpus):
-        if not changes:
-            return count(source, model.pretokenizer, threads=threads, progress=progress)
-        texts = {language: _prepared(model, source, language) for language in source.languages}
-        return count_texts(texts, model.pretokenizer, threads=threads, progress=progress)
+        counting = replace(
+            how,
+            groups=source.languages,
+            document_weight=source.document_weight,
+            prepare=model.encoder().prepared if changes else None,
+        )
+        if checkpoint is not None:
+            return checkpoint.count(source, counting, source.document, progress)
+        counted = counting.count(sources_of(source), source.document, progress)
+        return table_of_counter(counted, progress)
     if source.pretokenizer != model.pretokenizer:
         message = (
             f"the counts were made with the pre-tokenizer {source.pretokenizer!r}, but {base.name} has "
@@ -220,14 +253,9 @@ def _counted(
     return source
 
 
-def _prepared(model: BpeModel, corpus: Corpus, language: str) -> Iterator[bytes]:
-    encoder = model.encoder()
-    return (encoder.prepared(document.data) for document in corpus.documents(language))
-
-
 def _unreached(model: BpeModel) -> Segments | None:
     """How the merges leave the tokens that they do not reach."""
-    made = set(model.merges.result.tolist())
+    made = set(model.merge_columns[2].tolist())
     tokens = [token for i, token in model.vocab.tokens.items() if len(token) > 1 and i not in made]
     if not tokens or not model.whole_words:
         return None
@@ -250,14 +278,18 @@ def _whole(model: BpeModel, held: PretokenCounts | None) -> list[bytes]:
     return held.to_frame()["pretoken"].unique(maintain_order=True).to_list()
 
 
-def _total(counts: PretokenCounts, segments: Segments) -> dict[str, int]:
-    """Tokens of each group."""
+def _total(counts: PretokenCounts, segments: Segments) -> dict[str, int | float]:
+    """Tokens of each group; each as often as its document where documents are weighted."""
     _, _, row_starts, group_ids, cells = counts.native.arrays()
     lengths = np.diff(segments[1]).astype(np.uint64)
     rows = np.repeat(np.arange(len(counts)), np.diff(row_starts).astype(np.int64))
     totals = np.zeros(len(counts.groups), dtype=np.uint64)
     np.add.at(totals, group_ids, cells * lengths[rows])
-    return dict(zip(counts.groups, totals.tolist(), strict=True))
+    scale = counts.document_scale
+    return {
+        group: total if scale == 1 else total / scale
+        for group, total in zip(counts.groups, totals.tolist(), strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -271,8 +303,7 @@ class _Parts:
     @classmethod
     def of(cls, grown: BpeModel, first: int, n_new: int) -> _Parts:
         parts: dict[int, list[int]] = {}
-        merges = grown.merges
-        rows = zip(merges.left[-n_new:], merges.right[-n_new:], merges.result[-n_new:], strict=True)
+        rows = zip(*(column[-n_new:] for column in grown.merge_columns), strict=True)
         for left, right, result in rows:
             sides = [parts.get(int(side), [int(side)]) for side in (left, right)]
             parts[int(result)] = sides[0] + sides[1]

@@ -4,6 +4,9 @@ The budget bounds what counting allocates: tables, blocks of text and buffers, o
 goes to temporary files without a name, so that nothing is left behind however the process ends. Not part of it
 are the interpreter with its libraries (about 100 MB), a document that cannot be cut or a single pretoken that is
 larger than it, and a finished table that is asked for in memory, as training needs it.
+
+Without a budget counting takes what it needs, unless a limit is set from outside: under a control group (container) or
+``ulimit -v`` the budget is half of what that leaves (see ``tokbench.limits``).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokbench.errors import ParameterError
+from tokbench.limits import memory_left
 
 if TYPE_CHECKING:
     import os
@@ -51,7 +55,7 @@ def parse_bytes(size: int | str) -> int:
 
 
 def budget(memory: int | str | None, temporary: str | os.PathLike[str] | None) -> tuple[int, str] | None:
-    """Check a budget and the folder of its temporary files; None for no bound.
+    """Check a budget and the folder of its temporary files; None for no bound, where nothing outside sets one.
 
     Raises:
         ParameterError: for a budget below ``LEAST``, a folder that does not exist, or a folder without a budget.
@@ -61,8 +65,12 @@ def budget(memory: int | str | None, temporary: str | os.PathLike[str] | None) -
             raise ParameterError(
                 f"temporary: {temporary} is used only with a memory budget; give memory as well"
             )
-        return None
-    n_bytes = parse_bytes(memory)
+        left = memory_left()
+        if left is None:
+            return None
+        n_bytes = max(left // 2, LEAST)
+    else:
+        n_bytes = parse_bytes(memory)
     if n_bytes < LEAST:
         raise ParameterError(f"memory: {memory} is below the least budget, {LEAST:,} bytes (1MB)")
     folder = Path(tempfile.gettempdir() if temporary is None else temporary)

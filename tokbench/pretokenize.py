@@ -23,6 +23,8 @@ specification              pieces
 ``digits:r2l3``            the same, groups from the right
 ``punctuation``            BERT punctuation marks alone; ``punctuation:BEHAVIOUR``
 ``script``                 one Unicode script per piece; Common and Inherited join the run before
+``superbpe``               SuperBPE's second stage: numbers in groups of 3, runs of punctuation, all spaces but
+                           one before a word; words and lines stay together
 ``lines``                  up to and with each ``\n``
 ``none``                   the whole document
 ``regex:PATTERN``          matches and the gaps between them; ``regex-BEHAVIOUR:PATTERN``

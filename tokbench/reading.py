@@ -2,8 +2,8 @@
 
 A source is written ``path`` or ``path:field``; an existing path always wins over a colon's second meaning.
 The format follows from the file name (``.jsonl``, ``.parquet``, anything else is plain text; ``.gz`` and
-``.zst`` on top) unless it is named. Local text and JSONL are read in Rust; Parquet, and JSONL behind a URI,
-by polars.
+``.zst`` on top) unless it is named. Text and JSONL are read in Rust, which gets the lines of JSONL behind a URI
+from polars; Parquet is read by polars.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.errors import CorpusError, ParameterError
+from tokbench.weights import EXPECTED, document_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +53,16 @@ _PARQUET_ROWS = 8192
 class Batch:
     """Documents back to back: document ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
 
+    ``weights`` are in ten-thousandths (see ``tokbench.weights``); without them every document weighs 1.
+
     Raises:
-        CorpusError: if the offsets do not ascend from 0 to the length of the data.
+        CorpusError: if the offsets do not ascend from 0 to the length of the data, or there is not one weight for
+            each document.
     """
 
     data: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    weights: NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         offsets = self.offsets
@@ -68,6 +73,8 @@ class Batch:
             or (np.diff(offsets) < 0).any()
         ):
             raise CorpusError("the offsets of a batch must ascend from 0 to the length of its data")
+        if self.weights is not None and len(self.weights) != len(self):
+            raise CorpusError(f"a batch of {len(self)} documents has {len(self.weights)} weights")
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -104,20 +111,22 @@ class Source:
         """Whether the compiled reader takes it."""
         return self.format != "parquet" and not self.is_remote
 
-    def batches(self, document: str) -> Iterator[Batch]:
+    def batches(self, document: str, weight: str | None = None) -> Iterator[Batch]:
         """Read the documents that ``document`` delimits (see ``Corpus.from_files``), in order.
+
+        ``weight`` names the field of a record that says how often its documents count.
 
         Raises:
             CorpusError: if the file cannot be read, naming file and line, row, byte or column.
         """
         if self.is_native:
             reader = _rust.DocumentReader(
-                self.path, self.format, self.field, self.compression, document, BATCH_BYTES
+                self.path, self.format, self.field, self.compression, document, BATCH_BYTES, weight
             )
             while (batch := reader.next_batch()) is not None:
                 yield Batch(*batch)
             return
-        for whole in _scan(self):
+        for whole in _scan(self, weight):
             if document.startswith("separator:"):
                 yield split_batch(whole, document)
             else:
@@ -128,19 +137,21 @@ def split_batch(batch: Batch, document: str) -> Batch:
     """Cut every document of a batch at a separator."""
     separator = document.removeprefix("separator:").encode()
     pieces: list[bytes] = []
+    n_pieces: list[int] = []
     for text in batch:
         parts = text.split(separator)
         if parts[-1] == b"":
             parts.pop()
         pieces.extend(parts)
-    return pack(pieces)
+        n_pieces.append(len(parts))
+    return pack(pieces, None if batch.weights is None else np.repeat(batch.weights, n_pieces))
 
 
-def pack(documents: list[bytes]) -> Batch:
+def pack(documents: list[bytes], weights: NDArray[np.uint64] | None = None) -> Batch:
     """Put documents back to back."""
     offsets = np.zeros(len(documents) + 1, dtype=np.int64)
     np.cumsum([len(data) for data in documents], out=offsets[1:])
-    return Batch(np.frombuffer(b"".join(documents), dtype=np.uint8), offsets)
+    return Batch(np.frombuffer(b"".join(documents), dtype=np.uint8), offsets, weights)
 
 
 def parse_sources(spec: str, *, file_format: str | None = None) -> tuple[Source, ...]:
@@ -261,33 +272,56 @@ def _source(path: str, field: str | None, file_format: str | None) -> Source:
     return Source(path, kind, compression, None if kind == "text" else field or DEFAULT_FIELD)
 
 
-def _scan(source: Source) -> Iterator[Batch]:
-    """Read a column through polars, one document per row."""
+def _scan(source: Source, weight: str | None) -> Iterator[Batch]:
+    """Read through polars, one document per row of Parquet or record of JSONL, and its weight where it is named."""
     field = source.field or DEFAULT_FIELD
+    read = _rows if source.format == "parquet" else _records
     try:
-        if source.format == "parquet":
-            # A glob character in the name of an existing file is part of the name.
-            frame = pl.scan_parquet(source.path, glob=source.is_remote)
-        else:
-            frame = pl.scan_ndjson(source.path)
-        schema = frame.collect_schema()
-        selected = frame.select(_column(schema, field, source.path).alias(field))
-        row = 0
-        for part in selected.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
-            column = part.get_column(field)
-            if column.null_count():
-                where = row + int(column.is_null().arg_max() or 0)
-                raise CorpusError(f"{source.path}: row {where + 1}: column {field!r} is null, expected text")
-            row += len(column)
-            yield from _slices(column, source.path)
+        yield from read(source.path, field, weight)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CorpusError(f"{source.path}: {error}") from error
 
 
-def _column(schema: pl.Schema, field: str, path: str) -> pl.Expr:
-    """Select a column by name, or a field of a struct column by its dotted path."""
+def _rows(path: str, field: str, weight: str | None) -> Iterator[Batch]:
+    # A glob character in the name of an existing file is part of the name.
+    frame = pl.scan_parquet(path, glob="://" in path)
+    schema = frame.collect_schema()
+    columns = [_text_column(*_column(schema, field, path), field, path).alias("text")]
+    if weight is not None:
+        columns.append(_column(schema, weight, path)[0].alias("weight"))
+    row = 0
+    for part in frame.select(columns).collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
+        column = part.get_column("text")
+        if column.null_count():
+            where = row + int(column.is_null().arg_max() or 0)
+            raise CorpusError(f"{path}: row {where + 1}: column {field!r} is null, expected text")
+        weights = None if weight is None else _parts(part.get_column("weight"), path, weight, row)
+        row += len(column)
+        yield from _slices(column, weights, path)
+
+
+def _records(uri: str, field: str, weight: str | None) -> Iterator[Batch]:
+    """Let polars fetch the lines and Rust take them apart: polars would turn numbers and objects into text."""
+    lines = pl.scan_lines(uri, name="line", include_file_paths="path")
+    path, row = "", 0
+    for part in lines.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True):
+        for piece in part.partition_by("path", maintain_order=True):
+            if path != piece.item(0, "path"):
+                path, row = piece.item(0, "path"), 0
+            for batch in _slices(piece.get_column("line"), None, path):
+                texts = Batch(*_rust.json_texts(path, row + 1, field, batch.data, batch.offsets, weight))
+                row += len(batch)
+                if len(texts):
+                    yield texts
+    if not path and glob.has_magic(uri):
+        # polars takes a pattern without files for no lines at all.
+        raise CorpusError(f"{uri}: no file matches this pattern, or all that do are empty")
+
+
+def _column(schema: pl.Schema, field: str, path: str) -> tuple[pl.Expr, PolarsDataType]:
+    """Select a column by name, or a field of a struct column by its dotted path; also return its type."""
     if field in schema:
-        return _text_column(pl.col(field), schema[field], field, path)
+        return pl.col(field), schema[field]
     head, *rest = field.split(".")
     if head not in schema:
         raise CorpusError(f"{path}: no column {field!r}; this file has {', '.join(schema)}")
@@ -298,7 +332,7 @@ def _column(schema: pl.Schema, field: str, path: str) -> pl.Expr:
         if name not in inner:
             raise CorpusError(f"{path}: no column {field!r}; {head} has {', '.join(inner) or 'no fields'}")
         expression, kind = expression.struct.field(name), inner[name]
-    return _text_column(expression, kind, field, path)
+    return expression, kind
 
 
 def _text_column(expression: pl.Expr, kind: PolarsDataType, field: str, path: str) -> pl.Expr:
@@ -307,7 +341,27 @@ def _text_column(expression: pl.Expr, kind: PolarsDataType, field: str, path: st
     return expression
 
 
-def _slices(column: pl.Series, path: str) -> Iterator[Batch]:
+def _parts(column: pl.Series, path: str, field: str, row: int) -> NDArray[np.uint64]:
+    """Read weights; ``row`` is the number of rows before."""
+    if not column.dtype.is_numeric():
+        raise CorpusError(f"{path}: column {field!r} holds {column.dtype}, expected weights: {EXPECTED}")
+    if column.null_count():
+        where = row + int(column.is_null().arg_max() or 0)
+        raise CorpusError(f"{path}: row {where + 1}: column {field!r} is null, expected a weight: {EXPECTED}")
+    texts = column.cast(pl.String)
+    known = texts.unique(maintain_order=True)
+    parts = []
+    for text in known.to_list():
+        try:
+            parts.append(document_parts(text))
+        except ValueError as error:
+            where = row + int((texts == text).arg_max() or 0)
+            raise CorpusError(f"{path}: row {where + 1}: column {field!r}: {error}") from None
+    spread = texts.replace_strict(known, pl.Series(parts, dtype=pl.UInt64), return_dtype=pl.UInt64)
+    return spread.to_numpy()
+
+
+def _slices(column: pl.Series, weights: NDArray[np.uint64] | None, path: str) -> Iterator[Batch]:
     """Cut a column into batches of bounded size."""
     sizes = column.str.len_bytes() if column.dtype == pl.String else column.bin.size()
     ends = np.cumsum(sizes.to_numpy().astype(np.int64))
@@ -321,7 +375,7 @@ def _slices(column: pl.Series, path: str) -> Iterator[Batch]:
             raise CorpusError(
                 f"{path}: {len(data)} bytes of text came out of a column of {offsets[-1]} bytes"
             )
-        yield Batch(data, offsets)
+        yield Batch(data, offsets, None if weights is None else weights[start:stop])
         start = stop
 
 

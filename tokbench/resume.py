@@ -13,7 +13,7 @@ Invariant: the ids of a segmentation spell their pretoken, but for dropped and u
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -37,23 +37,53 @@ Segments = tuple["NDArray[np.uint32]", "NDArray[np.int64]"]
 
 @dataclass(frozen=True)
 class Vetoes:
-    """What must not be merged: the pairs of a segmentation, byte strings, what exists already."""
+    """What must not be merged: the pairs of a segmentation, byte strings, what exists already, too many words.
+
+    ``max_words`` bounds the words of a token (runs of anything but U+0020), ``forbidden`` are byte strings that may
+    not occur in one. A vetoed pair is vetoed for ever.
+    """
 
     pairs: Segments | None = None
     spellings: Sequence[bytes] = ()
     existing: bool = False
+    max_words: int | None = None
+    forbidden: Sequence[bytes] = ()
+
+
+class _Common(TypedDict):
+    unit: str
+    arena: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    ordinary: NDArray[np.bool_]
+    lenders: list[int]
+    first_id: int
+    max_words: int | None
+    forbidden: list[bytes]
+    tie_break: str
+    max_token_length: int | None
+    min_frequency: int
+    expected_merges: int
+    first_floor: int | None
+    track_groups: bool
+    progress: Callable[[str, int, int], None] | None
 
 
 @dataclass(frozen=True)
 class Start:
-    """A model, how it cuts the pretokens to train on, and the id that the first new token gets."""
+    """A model, how it cuts the pretokens to train on, and the id that the first new token gets.
+
+    Without ``segments`` the pretokens are cut by repeating the model's merges, as its training left them, while they
+    are laid out.
+    """
 
     model: BpeModel
-    segments: Segments
+    segments: Segments | None
     first_id: int
     vetoes: Vetoes = Vetoes()
     lends: bool = False
     """Whether a merge that spells a printable special token takes over its id, as in a first training."""
+    drops: bool = False
+    """Whether symbols without a token vanish, as in a training with a limited alphabet."""
 
     def engine(
         self,
@@ -72,18 +102,15 @@ class Start:
             ParameterError: when `first_id` is taken.
         """
         arena, offsets, ordinary = _spelled(self.model.vocab)
-        return _rust.Engine.resume(
-            counts,
+        common = _Common(
             unit=self.model.unit,
             arena=arena,
             offsets=offsets,
             ordinary=ordinary,
             lenders=_lenders(self.model) if self.lends else [],
-            segments=self.segments,
             first_id=self.first_id,
-            vetoed_pairs=self.vetoes.pairs,
-            vetoed_spellings=list(self.vetoes.spellings),
-            veto_existing=self.vetoes.existing,
+            max_words=self.vetoes.max_words,
+            forbidden=list(self.vetoes.forbidden),
             tie_break=tie_break,
             max_token_length=max_token_length,
             min_frequency=min_frequency,
@@ -91,6 +118,25 @@ class Start:
             first_floor=None,
             track_groups=track_groups,
             progress=progress,
+        )
+        if self.segments is None:
+            fallback = self.model.vocab.byte_fallback
+            return _rust.Engine.proceed(
+                counts,
+                merges=self.model.merge_columns,
+                fallback=None if fallback is None else fallback[0],
+                unknown=self.model.vocab.unknown_id,
+                whole_words=self.model.whole_words,
+                drop=self.drops,
+                **common,
+            )
+        return _rust.Engine.resume(
+            counts,
+            segments=self.segments,
+            vetoed_pairs=self.vetoes.pairs,
+            vetoed_spellings=list(self.vetoes.spellings),
+            veto_existing=self.vetoes.existing,
+            **common,
         )
 
     def grown(self, made: Mapping[int, bytes], merges: Merges) -> BpeModel:
@@ -103,11 +149,11 @@ class Start:
             unknown=old.unknown,
             partial=old.partial,
         )
-        mine = self.model.merges
+        left, right, result = self.model.merge_columns
         joined = merge_list(
-            np.concatenate([mine.left, merges.left]),
-            np.concatenate([mine.right, merges.right]),
-            np.concatenate([mine.result, merges.result]),
+            np.concatenate([left, merges.left]),
+            np.concatenate([right, merges.right]),
+            np.concatenate([result, merges.result]),
         )
         return replace(self.model, vocab=vocab, merges=joined)
 
@@ -125,49 +171,96 @@ def model_of(base: Tokenizer, *, what: str) -> BpeModel:
         )
         raise ParameterError(message)
     if base.model.method != "merges":
-        message = f"{what}: {base.name} takes the longest token that fits; it has no merges to go on from"
+        message = (
+            f"{what}: {base.name} encodes by the method {base.model.method!r}; it has no merges to go on from"
+        )
+        raise ParameterError(message)
+    if base.model.supers is not None or base.model.scaffold:
+        message = f"{what}: {base.name} has supers or scaffold tokens, which merging cannot go on from"
         raise ParameterError(message)
     return base.model
 
 
-def continued(
-    base: Tokenizer,
-    counts: PretokenCounts,
-    *,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Start:
-    """Start where the training of `base` ended, on these counts; their pre-tokenizer may be another one.
+def continued(base: Tokenizer, *, vetoes: Vetoes = Vetoes()) -> Start:
+    """Start where the training of `base` ended, on any counts; their pre-tokenizer may be another one.
 
-    Symbols that `base` has no token for are an error, unless its own alphabet was limited when it was trained;
-    then they vanish as they did there.
+    Symbols that `base` has no token for are an error when the engine is made, unless its own alphabet was limited
+    when it was trained; then they vanish as they did there.
 
     Raises:
         ParameterError: for a tokenizer that training cannot have made (normalizer, ranks, …); extend it instead.
-        NotEncodableError: when a pretoken holds a symbol without a token.
     """
     model = model_of(base, what="start")
     reason = _untrained(model)
     if reason:
         message = f"start: {base.name} {reason}, which no training here produces; use extend"
         raise ParameterError(message)
-    training = getattr(base, "training", None)
-    limited = training is not None and training.settings.get("limit_alphabet") is not None
+    return Start(model, None, model.vocab.n_ids, vetoes, lends=True, drops=_drops(base, model))
+
+
+def replayed(
+    base: Tokenizer,
+    counts: PretokenCounts,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Segments:
+    """Cut every pretoken as the training of `base` has left it, its merges repeated once each, in order.
+
+    Raises:
+        ParameterError: as `continued`.
+        NotEncodableError: when a pretoken holds a symbol without a token.
+    """
+    return _rust.Engine.replay(counts.native, **_past(base), progress=progress)
+
+
+def merges_met(
+    base: Tokenizer,
+    counts: PretokenCounts,
+    *,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> NDArray[np.bool_]:
+    """Say of each merge of `base` whether its pair stands anywhere in the pretokens before it is repeated on them.
+
+    Raises:
+        ParameterError, NotEncodableError: as `replayed`.
+    """
+    return _rust.Engine.merges_met(counts.native, **_past(base), progress=progress)
+
+
+class _Past(TypedDict):
+    unit: str
+    arena: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    ordinary: NDArray[np.bool_]
+    merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]
+    fallback: int | None
+    unknown: int | None
+    whole_words: bool
+    drop: bool
+
+
+def _past(base: Tokenizer) -> _Past:
+    start = continued(base)
+    model = start.model
     arena, offsets, ordinary = _spelled(model.vocab)
     fallback = model.vocab.byte_fallback
-    segments = _rust.Engine.replay(
-        counts.native,
+    return _Past(
         unit=model.unit,
         arena=arena,
         offsets=offsets,
         ordinary=ordinary,
-        merges=(model.merges.left, model.merges.right, model.merges.result),
+        merges=model.merge_columns,
         fallback=None if fallback is None else fallback[0],
         unknown=model.vocab.unknown_id,
         whole_words=model.whole_words,
-        drop=limited and fallback is None and model.vocab.unknown is None,
-        progress=progress,
+        drop=start.drops,
     )
-    return Start(model, segments, model.vocab.n_ids, lends=True)
+
+
+def _drops(base: Tokenizer, model: BpeModel) -> bool:
+    training = getattr(base, "training", None)
+    limited = training is not None and training.settings.get("limit_alphabet") is not None
+    return limited and model.vocab.byte_fallback is None and model.vocab.unknown is None
 
 
 def encoded(base: Tokenizer, counts: PretokenCounts, *, threads: int = 1) -> Segments:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import NotRepresentableError, ParameterError
+from tokbench.limits import check_address_space
+from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +50,9 @@ def check_target(out: Path, *, overwrite: bool) -> None:
 
     Raises:
         ParameterError: as :func:`new_directory`.
+        CorpusError: when ``ulimit -v`` leaves too little address space.
     """
+    check_address_space(streamed=False)
     if not out.parent.is_dir():
         raise ParameterError(f"{out}: the folder {out.parent} does not exist; create it first")
     if out.exists() and not overwrite:
@@ -82,7 +86,7 @@ def write_run(
     Args:
         out: the directory to make.
         tokenizer: a trained tokenizer; its training log is saved as ``training.parquet``.
-        formats: names out of :data:`FORMATS`; ``tokbench`` is always written.
+        formats: names out of :data:`FORMATS`; ``tokbench`` (or the library's own format) is always written.
         arguments: what the run was asked to do; goes into ``run.json``.
         overwrite: replace an existing directory.
         checkpoint: the work directory of the run, which is removed once ``out`` is there.
@@ -96,7 +100,9 @@ def write_run(
     refused: dict[str, str] = {}
     training = getattr(tokenizer, "training", None)
     with new_directory(out, overwrite=overwrite, within=_within(checkpoint)) as folder:
-        tokenizer.save(folder / "tokenizer.tokbench.json")
+        # A tokenizer that a library encodes has a file format of its own.
+        native = isinstance(tokenizer, BpeTokenizer)
+        tokenizer.save(folder / "tokenizer.tokbench.json" if native else folder)
         for name in formats:
             try:
                 if name == "huggingface":

@@ -64,9 +64,20 @@ def cut(tokenizer: BpeTokenizer, *, vocab_size: int) -> BpeTokenizer:
     if training is None or training.log is None:
         message = f"{tokenizer.name}: only a tokenizer that has just been trained can be cut to a size"
         raise ParameterError(message)
+    if model.method != "merges":
+        message = f"{tokenizer.name}: encodes by the method {model.method!r}; only plain merges can be cut to a size"
+        raise ParameterError(message)
+    if model.scaffold:
+        message = f"{tokenizer.name}: which tokens are scaffold depends on the size; train once for each size instead"
+        raise ParameterError(message)
     n_earlier = len(model.merges) - len(training.log)
-    result = model.merges.result.astype(np.int64)
+    left, right, made = model.merge_columns
+    result = made.astype(np.int64)
     first = _first_new(model.vocab, result, n_earlier)
+    if "stage" in training.log.columns:
+        # What comes before the last stage was trained behind another pre-tokenizer.
+        before = training.log.filter(training.log["stage"] < training.log["stage"].max())
+        first = max([first, *(token_id + 1 for token_id in before["result"].to_list())])
     if vocab_size < first:
         message = f"vocab_size: must be at least {first}, what the training started from; got {vocab_size}"
         raise ParameterError(message)
@@ -74,7 +85,7 @@ def cut(tokenizer: BpeTokenizer, *, vocab_size: int) -> BpeTokenizer:
     sizes = np.maximum.accumulate(np.append(first, result[n_earlier:] + 1))
     n_steps = min(int(np.searchsorted(sizes, vocab_size)), len(training.log))
     kept = slice(0, n_earlier + n_steps)
-    merges = Merges(model.merges.left[kept], model.merges.right[kept], model.merges.result[kept])
+    merges = Merges(left[kept], right[kept], made[kept])
     gone = set(result.tolist()) - set(merges.result.tolist())
     old = model.vocab
     vocab = Vocab(

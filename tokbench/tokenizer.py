@@ -7,6 +7,7 @@ from text only where the caller allows it, and no token is ever added around a t
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tokbench import _rust
     from tokbench.encoding import FlatText
+    from tokbench.inference import Inference
     from tokbench.vocab import Vocab
 
 Format = Literal["tokbench", "huggingface", "tiktoken"]
@@ -37,12 +39,13 @@ class Tokenizer(ABC):
 
     Attributes:
         name: how reports call it.
-        kind: ``bpe``, ``longest``, ``unigram``, ``wordpiece``, …
+        kind: ``bpe``, ``longest``, ``fewest``, ``unigram``, ``wordpiece``, …
         vocab: id ↔ the token as the vocabulary spells it.
         lossless: whether decoding returns exactly the bytes that were encoded, for all bytes.
         pretokenizer: specification of the pre-tokenizer, where it has one of ours.
         merges: the merge list, where it has one that training could have found.
         unk_id: the id of the unknown token, if there is one.
+        training: how it came about, where that is known.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Tokenizer(ABC):
     pretokenizer: str | None = None
     merges: Merges | None = None
     unk_id: int | None = None
+    training: Training | None = None
 
     @abstractmethod
     def _encode_flat(
@@ -209,15 +213,37 @@ class Tokenizer(ABC):
 
             export(self, target)
         elif chosen == "tiktoken":
-            tiktoken.write(self.model, target)
+            from tokbench.interop.proof import ranks_disagreement
+
+            try:
+                tiktoken.write(self.model, target)
+            except NotRepresentableError as refusal:
+                message = f"{refusal}{ranks_disagreement(self.model)}"
+                raise NotRepresentableError(message) from None
         else:
             tokbench_json.write(self.model, target, name=self.name, training=self.training)
+
+    def with_method(self, method: str | Inference) -> Tokenizer:
+        """Return a tokenizer with this vocabulary and pre-tokenizer that encodes by another method.
+
+        ``longest``, ``longest_suffix``, ``longest_first``, ``fewest``, ``unigram``, ``merges``, ``replay``;
+        ``dropout(p=0.1,seed=0)``, ``stochastok``, ``fewest_random``, ``unigram_random``.
+
+        Raises:
+            ParameterError: for an unknown method, or one that does not fit this tokenizer.
+            VocabError: when the tokenizer lacks what the method needs (scores).
+        """
+        from tokbench.inference import encode_by
+
+        return encode_by(self, method)
 
     @staticmethod
     def load(
         path: str | Path, *, pretokenizer: str | None = None, special_tokens: Mapping[str, int] | None = None
     ) -> Tokenizer:
         """Read a tokenizer from a file or directory of any known format.
+
+        ``PATH@METHOD`` is the tokenizer at PATH `with_method` METHOD, unless there is a file of that whole name.
 
         Args:
             path: our format, ``tokenizer.json``, ``.tiktoken``, tekken, a SentencePiece ``.model``, an RWKV
@@ -228,6 +254,10 @@ class Tokenizer(ABC):
         Raises:
             VocabError: naming the file and the entry that is wrong, or what to pass.
         """
+        file, method = path_and_method(path)
+        if method is not None:
+            base = Tokenizer.load(file, pretokenizer=pretokenizer, special_tokens=special_tokens)
+            return base.with_method(method)
         found = detect.read(path, pretokenizer=pretokenizer, special_tokens=special_tokens)
         if isinstance(found, detect.Native):
             return BpeTokenizer(found.model, name=found.name, training=found.training)
@@ -291,13 +321,18 @@ class BpeTokenizer(Tokenizer):
         self.model = model
         self.name = name
         self.training = training
-        self.kind = "bpe" if model.method == "merges" else "longest"
+        self.kind = "bpe" if model.method in ("merges", "replay") else model.method
         self.vocab = model.vocab
         self.lossless = model.lossless
         self.pretokenizer = model.pretokenizer
         self.merges = model.merges if model.method == "merges" and isinstance(model.merges, Merges) else None
         self.unk_id = model.vocab.unknown_id
         self._encoder: _rust.BpeEncoder = model.encoder()
+
+    @property
+    def native(self) -> _rust.BpeEncoder:
+        """The encoder itself, as sampling needs it."""
+        return self._encoder
 
     @property
     def fingerprint(self) -> str:
@@ -340,6 +375,19 @@ class BpeTokenizer(Tokenizer):
     def decode(self, ids: ArrayLike) -> bytes:
         """Return the bytes of the ids."""
         return self._encoder.decode(_as_ids(ids))
+
+
+def path_and_method(path: str | Path) -> tuple[str, str | None]:
+    """Split ``PATH@METHOD``; a method is a name, with parameters in parentheses or without.
+
+    Example:
+        >>> path_and_method("dir/my@fewest(width=16)"), path_and_method("a@b.json")
+        (('dir/my', 'fewest(width=16)'), ('a@b.json', None))
+    """
+    found = re.fullmatch(r"(.+)@([a-z_]+(?:\(.*\))?)", str(path), re.DOTALL)
+    if found is None or Path(path).exists():
+        return str(path), None
+    return found[1], found[2]
 
 
 def _as_ids(ids: ArrayLike) -> NDArray[np.uint32]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tokbench.corpus import Corpus
     from tokbench.counts import PretokenCounts
     from tokbench.objectives.protocol import Objective
-    from tokbench.resume import Start
+    from tokbench.resume import Start, Vetoes
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
     from tokbench.weights import Number
 
@@ -72,6 +72,7 @@ def train(
     weights: Mapping[str, Number] | None = None,
     alpha: float | None = None,
     start: Tokenizer | None = None,
+    vetoes: Vetoes | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> BpeTokenizer:
@@ -113,6 +114,7 @@ def train(
             own. Its merges are repeated on the counts first, whatever pre-tokenizer these were made with, which
             the result has then (superwords are such a second stage). Tie-break, `min_frequency` and
             `max_token_length` are not taken over. The log begins after its last merge.
+        vetoes: what may not be merged, with `start` only: tokens of too many words, tokens with a forbidden part.
         checkpoint: keeps finished counts and merges in its work directory; with one that is resumed, a killed
             run ends with the result of an uninterrupted one.
         progress: called with phase, done and total about twenty times a second.
@@ -131,6 +133,11 @@ def train(
     from tokbench.counts import PretokenCounts
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
 
+    if start is None and vetoes is not None:
+        message = (
+            "vetoes: need a tokenizer to go on from; give start, a tokenizer of the alphabet alone if need be"
+        )
+        raise ParameterError(message)
     if start is not None:
         _refuse_with_start(
             special_tokens=bool(special_tokens),
@@ -167,9 +174,9 @@ def train(
     counts, cut_off = prepared(counts, min_pretoken_count=min_pretoken_count, weights=weights, alpha=alpha)
     begin = None
     if start is not None:
-        from tokbench.resume import continued
+        from tokbench.resume import Vetoes, continued
 
-        begin = continued(start, counts, progress=progress)
+        begin = continued(start, vetoes=vetoes or Vetoes())
         unit, special_tokens, initial_alphabet = begin.model.unit, tuple(begin.model.vocab.special), "seen"
         unknown, byte_fallback = begin.model.vocab.unknown, begin.model.vocab.byte_fallback is not None
     if initial_alphabet is None:
@@ -194,7 +201,7 @@ def train(
         allow_smaller=allow_smaller,
         min_pretoken_count=min_pretoken_count,
         weights=None if counts.weights is None else counts.weights.as_dict(),
-        weight_scale=1 if counts.weights is None else counts.weights.scale,
+        weight_scale=counts.scale,
         start=None if start is None else start.fingerprint,
     )
     if checkpoint is not None:
@@ -289,7 +296,7 @@ def run(
         left, right, result, count, lengths = _plain(engine, settings, checkpoint, progress)
     else:
         left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
-    vocab = _vocab(engine, settings) if begin is None else _ordinary(engine)
+    vocab = vocab_of(engine, settings) if begin is None else _ordinary(engine)
     done = 0 if begin is None else len(begin.model.merges)
     log = pl.DataFrame(
         {
@@ -312,6 +319,8 @@ def start(
     settings: Settings,
     *,
     track_groups: bool = False,
+    overlap: bool = True,
+    deletions: bool = False,
     first_floor: int | None = None,
     progress: Progress | None = None,
 ) -> _rust.Engine:
@@ -335,6 +344,8 @@ def start(
         expected_merges=settings.vocab_size,
         first_floor=first_floor,
         track_groups=track_groups,
+        overlap=overlap,
+        deletions=deletions,
         progress=progress,
     )
 
@@ -427,7 +438,8 @@ def _ordinary(engine: _rust.Engine) -> Vocab:
     return Vocab(tokens, partial=True)
 
 
-def _vocab(engine: _rust.Engine, settings: Settings) -> Vocab:
+def vocab_of(engine: _rust.Engine, settings: Settings) -> Vocab:
+    """Return what an engine that `start` made has made so far: special tokens, alphabet and merge results."""
     tokens = _ordinary(engine).tokens
     first_fallback, _, _ = engine.layout()
     fallback = None if first_fallback is None else range(first_fallback, first_fallback + 256)

@@ -1,4 +1,4 @@
-"""`Weights`: how much each group's counts count, as integers over a common scale.
+"""`Weights`: how much each group's counts count, as integers over a common scale; and the weight of one document.
 
 Counts are integers and training compares them exactly, so a weight is a fraction `part / scale` and weighting
 multiplies each count by its group's part: a weighted table is in units of ``1 / scale``. Weights have at most
@@ -22,6 +22,32 @@ FINEST = 10_000
 """Weights are multiples of one over this."""
 
 Number = int | float | str | Decimal | Fraction
+
+EXPECTED = "a number of at least 0 with at most four decimals"
+"""What the weight of a document must be."""
+
+
+def document_parts(weight: object) -> int:
+    """Return the weight of a document in units of one over ``FINEST``; a float stands for its shortest decimal form.
+
+    Raises:
+        ValueError: saying what is wrong with it, to be completed by where it stands.
+
+    >>> document_parts(2.5)
+    25000
+    """
+    try:
+        exact = Fraction("no number" if isinstance(weight, bool) else str(weight))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"the weight {weight!r} is no finite number; expected {EXPECTED}") from None
+    if exact < 0:
+        raise ValueError(f"the weight {weight} is negative; expected {EXPECTED}")
+    if FINEST % exact.denominator:
+        raise ValueError(f"the weight {weight} has more than four decimals; expected {EXPECTED}")
+    parts = int(exact * FINEST)
+    if parts >= 1 << 64:
+        raise ValueError(f"the weight {weight} is too large; expected {EXPECTED}")
+    return parts
 
 
 @dataclass(frozen=True)

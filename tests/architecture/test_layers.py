@@ -10,29 +10,62 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 ORDER = (
-    "reading", "corpus", "pretokenize", "weights", "memory", "counting", "count_files", "counts", "checkpoint",
-    "merges", "vocab", "encoding", "bpe", "formats", "tokenizer", "settings", "resume", "frame", "measurement",
+    "weights",
+    "reading",
+    "corpus",
+    "pretokenize",
+    "limits",
+    "memory",
+    "weighing",
+    "counting",
+    "count_files",
+    "counts",
+    "runs",
+    "count_sum",
+    "checkpoint",
+    "distributed",
+    "merges",
+    "operations",
+    "vocab",
+    "encoding",
+    "bpe",
+    "formats",
+    "tokenizer",
+    "codes",
+    "settings",
+    "resume",
+    "frame",
+    "measurement",
+    "registry",
     "plugin",
-)  # fmt: skip
+    "sampling",
+    "inference",
+)
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
 LAYER = {
     "errors": 0, "_rust": 0, "build": 0,
     **dict.fromkeys(ORDER, 1), "frame_files": 1,
-    "objectives": 2, "train": 2, "extend": 2, "sweep": 2, "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
+    "objectives": 2, "algorithm": 2, "algorithms": 2, "train": 2, "training": 2, "extend": 2, "sweep": 2,
+    "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
-    "run": 4, "cli": 4, "report": 4,
+    "run": 4, "cli": 4, "report": 4, "__main__": 4,
 }  # fmt: skip
 SAME_LAYER = {
     ("train", "objectives"),
     ("extend", "train"),
+    ("algorithm", "objectives"),
+    *(("algorithms", room) for room in ("algorithm", "objectives", "train", "extend", "sweep")),
+    ("training", "algorithm"),
+    ("training", "objectives"),
     ("extend", "objectives"),
     ("sweep", "train"),
     ("evaluate", "plugin"),
     ("cli", "report"),
     ("cli", "run"),
+    ("__main__", "cli"),
 }
-FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp"}
+FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
 
 
 def _sources() -> list[tuple[str, str, Path]]:

@@ -13,7 +13,7 @@ from tokbench.counts import PretokenCounts
 from tokbench.errors import ExhaustedError
 from tokbench.extend import extend
 from tokbench.reference import extend as twin
-from tokbench.resume import Start, Vetoes, continued, encoded
+from tokbench.resume import Start, Vetoes, encoded, replayed
 from tokbench.sweep import sweep
 from tokbench.train import train
 
@@ -105,7 +105,7 @@ def test_both_segmentations_equal_their_twins(first: PretokenCounts, counts: Pre
     rows = list(base.merges)
     pretokens = counts.to_frame()["pretoken"].unique(maintain_order=True).to_list()
     starts = {
-        "replayed": (continued(base, counts).segments, twin.replayed),
+        "replayed": (replayed(base, counts), twin.replayed),
         "encoded": (encoded(base, counts), twin.encoded),
     }
     for (ids, ends), slow in starts.values():
@@ -192,7 +192,7 @@ def test_extension_equals_its_twin_and_keeps_its_promises(
 @given(TABLES, st.integers(1, 4))
 def test_a_resumed_engine_recounts_to_the_same(counts: PretokenCounts, n: int) -> None:
     base = train(counts, vocab_size=256 + n, allow_smaller=True)
-    for segments in (continued(base, counts).segments, encoded(base, counts)):
+    for segments in (replayed(base, counts), encoded(base, counts)):
         begin = Start(base.model, segments, base.vocab.n_ids + 2, Vetoes(existing=True))
         engine = begin.engine(
             counts.native,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +16,6 @@ from tokbench.counts import PretokenCounts, count
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.objectives.plain import Plain
 from tokbench.train import train
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WORDS = [f"{stem}{ending}" for stem in ("low", "new", "wid", "old") for ending in ("", "er", "est", "ish")]
 
@@ -58,6 +55,26 @@ def test_a_truncated_shard_in_the_middle_keeps_the_work_before_it(shards: list[P
     assert table.to_frame().equals(expected.to_frame())
     assert "counts.parquet" in names(tmp_path / "work")
     assert count(corpus, "gpt2", checkpoint=again).to_frame().equals(expected.to_frame())
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+def test_a_file_that_cannot_be_read_in_the_middle_keeps_the_work_before_it(
+    shards: list[Path], tmp_path: Path
+) -> None:
+    # Reading a process's memory from address 0 is an input/output error, for root as well.
+    broken = tmp_path / "2.txt"
+    broken.symlink_to("/proc/self/mem")
+    corpus = Corpus.from_files({"x": [*shards[:2], broken, *shards[3:]]})
+    checkpoint = Checkpoint.begin(tmp_path / "work")
+    for kept in (checkpoint, None):
+        with pytest.raises(CorpusError, match=r"2\.txt: .*Input/output error"):
+            count(corpus, "gpt2", checkpoint=kept)
+    ends = [int(name.split("-")[2].split(".")[0]) for name in names(tmp_path / "work") if "counts-" in name]
+    assert max(ends) == 2
+    broken.unlink()
+    broken.write_bytes(gzip.decompress(shards[2].read_bytes()))
+    table = count(corpus, "gpt2", checkpoint=Checkpoint.resume(tmp_path / "work"))
+    assert table.to_frame().equals(count({"x": shards}, "gpt2").to_frame())
 
 
 def test_finished_sources_are_not_read_again(

@@ -68,6 +68,8 @@ def inputs(tmp_path: Path) -> dict[str, str]:
     specs["parquet"] = f"{tmp_path}/data.parquet:body"
     specs["parquet bytes"] = f"{tmp_path}/data.parquet:raw"
     specs["uri"] = f"file://{tmp_path}/data.jsonl:a.t.x"
+    specs["uri gz"] = f"file://{tmp_path}/data.ndjson.gz:a.t.x"
+    specs["uri zst"] = f"file://{tmp_path}/data.jsonl.zst:a.t.x"
     specs["parquet uri"] = f"file://{tmp_path}/data.parquet:body"
     specs["tree"] = f"{tmp_path}/tree"
     specs["glob"] = f"{tmp_path}/tree/**/*.txt"
@@ -77,8 +79,6 @@ def inputs(tmp_path: Path) -> dict[str, str]:
 def test_every_format_gives_the_same_table(inputs: dict[str, str]) -> None:
     expected = count_texts({"x": LINES}, "gpt2", threads=1).to_frame()
     for name, spec in inputs.items():
-        if name == "uri":
-            continue
         corpus = Corpus.from_files({"x": spec}, document="line")
         assert count(corpus, "gpt2", threads=2).to_frame().equals(expected), name
         assert [one.text for one in corpus] == LINES, name
@@ -89,6 +89,20 @@ def test_json_lines_behind_a_uri(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps({"a": {"t": line}}) + "\n" for line in LINES), encoding="utf-8")
     table = count({"x": f"file://{path}:a.t"}, "gpt2", threads=1)
     assert table.to_frame().equals(count_texts({"x": LINES}, "gpt2").to_frame())
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    assert list(Corpus.from_files({"x": f"file://{tmp_path}/empty.jsonl"})) == []
+    for missing in ("none.jsonl", "none*.jsonl"):
+        with pytest.raises(CorpusError, match="none"):
+            list(Corpus.from_files({"x": f"file://{tmp_path}/{missing}"}))
+
+
+def test_the_lines_of_files_behind_a_pattern_are_counted_apart(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jsonl").write_text(
+            '{"text": "a"}\r\n' * 9000 + '{"text": []}\n' * (number == 2)
+        )
+    with pytest.raises(CorpusError, match=r"2\.jsonl: line 9001: invalid type: sequence, expected a string"):
+        list(Corpus.from_files({"x": f"file://{tmp_path}/*.jsonl"}))
 
 
 def test_a_separator_cuts_inside_of_records(tmp_path: Path) -> None:
@@ -132,6 +146,9 @@ def test_a_bad_file_is_named(name: str, data: bytes, message: str, tmp_path: Pat
         count([tmp_path / "good.txt", tmp_path / name], "gpt2", threads=2)
     with pytest.raises(CorpusError, match=message):
         list(Corpus.from_files({"x": tmp_path / name}))
+    if name.endswith(".jsonl"):
+        with pytest.raises(CorpusError, match=message):
+            list(Corpus.from_files({"x": f"file://{tmp_path / name}"}))
 
 
 def test_a_bad_column_is_named(tmp_path: Path) -> None:

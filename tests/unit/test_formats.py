@@ -85,8 +85,13 @@ def test_own_format_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "version 2"),
+        ({"version": 3}, "version 3"),
         ({"operations": [["delete", 3]]}, r"operations\[0\]"),
+        ({"operations": [["delete", 256, 116, 104]]}, r"operations\[0\].*no merge has made"),
+        ({"operations": [["merge", 97, 98, 999]]}, r"operations\[0\].*id 999"),
+        ({"operations": [["scaffold", 256]]}, "scaffold.*256"),
+        ({"method": "shortest"}, "shortest"),
+        ({"method": "unigram"}, "scores"),
         ({"operations": [["merge", 97, 98, 256]]}, r"operations\[0\].*makes"),
         ({"tokens": [[0, "\\"]]}, "backslash"),
         ({"tokens": None}, "a.tokbench.json"),

@@ -125,7 +125,7 @@ def test_export_of_a_character_vocabulary(tmp_path: Path) -> None:
     ("model", "reason"),
     [
         (BpeModel(Vocab(BYTES), Merges([], [], []), "script"), "no regular expression"),
-        (BpeModel(Vocab(BYTES), Merges([], [], []), "none", method="longest"), "longest match"),
+        (BpeModel(Vocab(BYTES), Merges([], [], []), "none", method="longest_first"), "'longest_first'"),
         (BpeModel(Vocab(BYTES), Merges([], [], []), r"regex:\w+$"), "another engine"),
         (BpeModel(Vocab(BYTES), Merges([], [], []), "cl100k", prefix_space=True), "one space before"),
         (BpeModel(Vocab(BYTES, special={"¡": 300}), Merges([], [], []), "gpt2"), "one character"),

@@ -40,7 +40,7 @@ class Constant(VocabMetric):
 
 @pytest.fixture
 def entry(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(plugin, "_REGISTERED", dict(plugin._REGISTERED))
+    monkeypatch.setattr(plugin.METRICS, "_classes", dict(plugin.METRICS._classes))
     return monkeypatch
 
 
@@ -95,10 +95,10 @@ def test_a_wrong_spelling_says_what_is_right(spelling: str, message: str) -> Non
 
 def test_an_entry_point_adds_a_metric(entry: pytest.MonkeyPatch) -> None:
     monkey = entry
-    found = EntryPoint("constant", f"{__name__}:Constant", plugin.ENTRY_POINTS)
+    found = EntryPoint("constant", f"{__name__}:Constant", plugin.METRICS.own)
     monkey.setitem(sys.modules, __name__, sys.modules.get(__name__) or pytest)
     monkey.setattr(sys.modules[__name__], "Constant", Constant, raising=False)
-    monkey.setattr(plugin, "_foreign", lambda: {"constant": found})
+    monkey.setattr(plugin.METRICS, "_foreign", {"constant": found})
     assert "constant" in plugin.names()
     assert isinstance(plugin.parse("constant"), Constant)
 
@@ -108,8 +108,8 @@ def test_an_entry_point_adds_a_metric(entry: pytest.MonkeyPatch) -> None:
     [("no_such_module_here:X", "cannot be loaded"), ("math:pi", "must name a Metric class")],
 )
 def test_a_broken_entry_point_is_named(entry: pytest.MonkeyPatch, target: str, message: str) -> None:
-    found = EntryPoint("broken", target, plugin.ENTRY_POINTS)
-    entry.setattr(plugin, "_foreign", lambda: {"broken": found})
+    found = EntryPoint("broken", target, plugin.METRICS.own)
+    entry.setattr(plugin.METRICS, "_foreign", {"broken": found})
     with pytest.raises(PluginError, match=f"broken = {target} .*{message}"):
         plugin.parse("broken")
 

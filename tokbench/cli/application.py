@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tokbench.cli.console import option_names, spell_options
 from tokbench.errors import TokbenchError
 
 app = typer.Typer(
@@ -48,9 +49,9 @@ def _root(
 
 
 def _register() -> None:
-    from tokbench.cli import corpora, count, decode, encode, evaluate, extend, metrics, train
+    from tokbench.cli import algorithms, corpora, count, decode, encode, evaluate, extend, metrics, train
 
-    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics):
+    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms):
         verb.register(app)
 
 
@@ -60,9 +61,12 @@ _register()
 def main() -> None:
     """Run the command line; every expected failure is one message and an exit status."""
     try:
-        app()
+        app(prog_name="tokbench")
     except TokbenchError as error:
-        _say(f"error: {error}")
+        _say(f"error: {spell_options(str(error), _options())}")
+        sys.exit(1)
+    except MemoryError:
+        _say("error: out of memory; bound what counting takes with --memory, or raise the limit")
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has left (for example `| head`): leave too, without a second complaint.
@@ -77,6 +81,12 @@ def main() -> None:
         if leaving.code == INTERRUPTED:
             _say("interrupted; nothing was written")
         raise
+
+
+def _options() -> dict[str, str]:
+    """Return the options of the verb that was called."""
+    verbs = getattr(typer.main.get_command(app), "commands", {})
+    return option_names(verbs[sys.argv[1]]) if len(sys.argv) > 1 and sys.argv[1] in verbs else {}
 
 
 def _say(message: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    import click
 
 UNITS = {
     "reading": "bytes",
@@ -72,6 +75,54 @@ def _rate(per_second: float, unit: str) -> str:
     if unit == "bytes":
         return f"{per_second / 1e6:,.1f} MB/s"
     return f"{per_second:,.0f} {unit}/s"
+
+
+OTHER_NAMES = {"special_tokens": "special", "vocab_sizes": "vocab_size", "min_count": "min_pretoken_count"}
+"""Parameters of the Python functions whose option has another name."""
+
+
+QUOTES = "'\""
+PARAMETER = re.compile(
+    r"""(?<![\w./\\'"-]) (?P<name>[a-z][a-z0-9_]*)
+    (?P<value>= (?: '[^']*' | "[^"]*" | [\w.]* ))?
+    (?P<colon>: (?=\s))?
+    (?![\w/\\'"])""",
+    re.VERBOSE,
+)
+"""What may be a parameter: a word that is no part of a path, an option or a quotation, and the value after it."""
+
+
+def option_names(command: click.Command) -> dict[str, str]:
+    """Return how each parameter of a command, by its name in Python, is written on the command line."""
+    known = {
+        parameter.name: max(parameter.opts, key=len)
+        if parameter.param_type_name == "option"
+        else parameter.name.upper()
+        for parameter in command.params
+        if parameter.name is not None
+    }
+    return known | {other: known[name] for other, name in OTHER_NAMES.items() if name in known}
+
+
+def spell_options(message: str, names: Mapping[str, str]) -> str:
+    """Write the parameters that a message names as options: ``allow_smaller`` becomes ``--allow-smaller``.
+
+    A name stands for a parameter at the start of the message before a colon, before ``=`` and a value, or, where it
+    has an underscore and so is no word of the language, alone.
+
+    >>> spell_options("unit='x' needs allow_smaller", {"unit": "--unit", "allow_smaller": "--allow-smaller"})
+    '--unit x needs --allow-smaller'
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        if name not in names or not (value or "_" in name or (match.start() == 0 and match["colon"])):
+            return match[0]
+        if value in (None, "=", "=True"):
+            return names[name] + (match["colon"] or "")
+        return f"{names[name]} {value[1:].strip(QUOTES)}{match['colon'] or ''}"
+
+    return PARAMETER.sub(replaced, message)
 
 
 def print_json(value: object) -> None:

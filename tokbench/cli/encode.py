@@ -17,6 +17,8 @@ echo "Merhaba dünya" | tokbench encode my-tokenizer
 
 tokbench encode cl100k_base.tiktoken text.txt --tokens
 
+tokbench encode my-tokenizer text.txt --method fewest
+
 tokbench encode my-tokenizer text.txt --json | jq '.[0].ids | length'
 """
 
@@ -40,6 +42,15 @@ def encode(
         str | None,
         typer.Option("--pretokenizer", "-p", help="For files that do not name their own (.tiktoken)."),
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            help="Encode the same vocabulary by another method: merges, longest, longest_suffix, longest_first, "
+            "fewest, unigram; drawn at random: 'dropout(p=0.1,seed=1)', stochastok, fewest_random, unigram_random. "
+            "The same as TOKENIZER@METHOD, which every verb understands.",
+        ),
+    ] = None,
     threads: parameters.Threads = None,
     as_json: parameters.AsJson = False,
 ) -> None:
@@ -47,6 +58,8 @@ def encode(
     from tokbench.tokenizer import Tokenizer
 
     loaded = Tokenizer.load(tokenizer, pretokenizer=pretokenizer)
+    if method is not None:
+        loaded = loaded.with_method(method)
     data = sys.stdin.buffer.read() if file is None or str(file) == "-" else file.read_bytes()
     documents = [data] if whole else data.removesuffix(b"\n").split(b"\n") if data else []
     encoded = loaded.encode_batch(documents, allowed_special="all" if special else (), threads=threads)

@@ -21,7 +21,10 @@ tokbench eval my-tokenizer o200k_base.tiktoken llama3/tokenizer.json --corpus fl
 
 tokbench eval a.tiktoken --corpus sample --by script --metrics "renyi_efficiency(alpha=3)"
 
-NAME=PATH gives a tokenizer a name in the table; 'tokbench metrics list' shows all metrics.
+tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
+
+NAME=PATH gives a tokenizer a name in the table; PATH@METHOD encodes its vocabulary by another method;
+'tokbench metrics list' shows all metrics.
 """
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tokbench.cli import parameters
 from tokbench.cli.console import note, print_json, progress_bar
-from tokbench.errors import NotRepresentableError
+from tokbench.errors import NotRepresentableError, ParameterError
+
+if TYPE_CHECKING:
+    from tokbench.checkpoint import Checkpoint
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -18,6 +22,10 @@ tokbench extend llama3/tokenizer.model --first-id 128256 -c 'tur=tr/*.txt.zst' -
 tokbench extend o200k_base.tiktoken -c 'khm=km.jsonl:text' --protect eng=english.txt --add 4000 -o o200k-khm
 
 tokbench extend qwen/ -c 'tur=tr/*.txt' --add 2k --format huggingface,tiktoken -o qwen-tur
+
+tokbench extend qwen/ -c 'tur=tr/*.txt.zst' --add 8k --memory 4GB --checkpoint-every 1000 -o qwen-8k
+
+tokbench extend --resume qwen-8k
 
 Existing ids and merges stay; new ids follow the highest one (or --first-id). Frozen, each new token stands for
 one sequence of old ids, which is checked on the whole corpus. --protect text keeps its ids, which is checked too.
@@ -30,10 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 def extend(
-    base: Annotated[str, typer.Argument(help="Byte-level BPE tokenizer: a file or directory.")],
-    corpus: parameters.Corpus,
-    add: Annotated[str, typer.Option("--add", metavar="N", help="Number of new tokens; 8k is 8000.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Directory to make.")],
+    context: typer.Context,
+    base: Annotated[str | None, typer.Argument(help="Byte-level BPE tokenizer: a file or directory.")] = None,
+    corpus: parameters.OptionalCorpus = None,
+    add: Annotated[
+        str | None, typer.Option("--add", metavar="N", help="Number of new tokens; 8k is 8000.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Directory to make.")] = None,
     freeze: Annotated[
         bool,
         typer.Option(
@@ -81,20 +92,40 @@ def extend(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     threads: parameters.Threads = None,
+    memory: parameters.Memory = None,
+    temporary: parameters.Temporary = None,
+    checkpoint_every: parameters.CheckpointEvery = None,
+    resume: parameters.Resume = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Add tokens to an existing tokenizer by training on, from what it makes of the text."""
+    from tokbench.cli import resuming
     from tokbench.corpora import open_corpus
     from tokbench.extend import extend as extend_tokenizer
     from tokbench.run import check_formats, check_target, write_run
     from tokbench.tokenizer import Tokenizer
 
+    checkpoint: Checkpoint | None = context.obj
+    if resume is not None:
+        if resuming.is_complete(resume):
+            note(f"{resume} is complete")
+            return
+        context.obj, earlier = resuming.resumed(context, resume)
+        extend(context, **earlier)
+        return
+    if base is None or corpus is None or add is None or out is None:
+        raise ParameterError("give BASE, --corpus, --add and --out, or --resume")
     wanted = parameters.split_names(formats)
     check_formats(wanted or [])
     check_target(out, overwrite=overwrite)
     opened = open_corpus(corpus, languages=parameters.split_names(languages), document=document)
-    with progress_bar() as progress:
+    if document_weight is not None:
+        opened = replace(opened, document_weight=document_weight)
+    if checkpoint is None and checkpoint_every is not None:
+        checkpoint = resuming.begin(context, out, every=checkpoint_every)
+    with resuming.kept(context, checkpoint, out), progress_bar() as progress:
         tokenizer = extend_tokenizer(
             Tokenizer.load(base, pretokenizer=base_pretokenizer),
             opened,
@@ -110,14 +141,28 @@ def extend(
             alpha=alpha,
             allow_smaller=allow_smaller,
             threads=threads,
+            memory=memory,
+            temporary=temporary,
+            checkpoint=checkpoint,
             progress=progress,
         )
+    arguments: dict[str, object] = {
+        "base": base,
+        "corpus": corpus,
+        "protect": protect,
+        "add": parameters.parse_size(add),
+    }
+    if document_weight is not None:
+        arguments["document_weight"] = document_weight
+    if checkpoint is not None:
+        arguments["job"] = checkpoint.job["id"]
     refused = write_run(
         out,
         tokenizer,
         formats=wanted if wanted is not None else ["huggingface"],
-        arguments={"base": base, "corpus": corpus, "protect": protect, "add": parameters.parse_size(add)},
+        arguments=arguments,
         overwrite=overwrite,
+        checkpoint=checkpoint,
     )
     settings = dict(tokenizer.training.settings) if tokenizer.training is not None else {}
     told = ("first_id", "last_id", "tokens_before", "tokens_after", "cut_off")

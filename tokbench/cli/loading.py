@@ -1,4 +1,7 @@
-"""Tokenizers from command-line arguments: a path, or NAME=PATH for the name that tables show."""
+"""Tokenizers from command-line arguments: a path, or NAME=PATH for the name that tables show.
+
+Both may end in ``@METHOD``: the same vocabulary, encoded by another method.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,18 @@ def load_tokenizers(given: Sequence[str], *, pretokenizer: str | None) -> dict[s
     Raises:
         ParameterError: two arguments ask for the same name.
     """
-    from tokbench.tokenizer import Tokenizer
+    from tokbench.tokenizer import Tokenizer, path_and_method
 
     named: dict[str, Tokenizer] = {}
     for argument in given:
-        name, equals, path = argument.partition("=")
-        if not equals or Path(argument).exists():
-            name, path = _name(argument), argument
+        front, method = path_and_method(argument)
+        suffix = "" if method is None else f"@{method}"
+        name, equals, path = front.partition("=")
+        if not equals or Path(front).exists():
+            name, path = _name(front) + suffix, front
         if name in named:
-            raise ParameterError(f"two tokenizers are called {name!r}; name them: OTHER={path}")
-        named[name] = Tokenizer.load(path, pretokenizer=pretokenizer)
+            raise ParameterError(f"two tokenizers are called {name!r}; name them: OTHER={path}{suffix}")
+        named[name] = Tokenizer.load(path + suffix, pretokenizer=pretokenizer)
     return named
 
 

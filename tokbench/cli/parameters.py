@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tokbench.errors import ParameterError
+
+if TYPE_CHECKING:
+    from tokbench.corpus import Corpus as OpenCorpus
 
 _CORPUS = typer.Option(
     "--corpus",
@@ -30,6 +34,14 @@ Document = Annotated[
         help="What a document is in plain text: file, line, or separator:TEXT. JSONL and Parquet: always a record.",
     ),
 ]
+DocumentWeight = Annotated[
+    str | None,
+    typer.Option(
+        "--document-weight",
+        metavar="FIELD",
+        help="JSON field or Parquet column that says how often a record counts: at least 0, at most four decimals.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Threads to use; all cores by default. Never changes a result."),
@@ -49,6 +61,23 @@ Temporary = Annotated[
         "--temporary", metavar="DIR", help="Folder for what exceeds --memory; the system's by default."
     ),
 ]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="OUT",
+        help="Go on with a run that was stopped, with the options it was begun with; same result.",
+    ),
+]
+CheckpointEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--checkpoint-every",
+        metavar="N",
+        min=1,
+        help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 
 Weight = Annotated[
@@ -66,14 +95,13 @@ Alpha = Annotated[
         help="Draw the languages' shares of the text together: share ∝ bytes^alpha; 1 as they are, 0 all equal.",
     ),
 ]
-MinPretokenCount = Annotated[
-    int,
-    typer.Option(
-        "--min-pretoken-count",
-        min=1,
-        help="Leave out pretokens that occur less often in all languages together; what this drops is reported.",
-    ),
-]
+_MIN_PRETOKEN_COUNT = typer.Option(
+    "--min-pretoken-count",
+    min=1,
+    help="Leave out pretokens that occur less often in all languages together; what this drops is reported.",
+)
+MinPretokenCount = Annotated[int, _MIN_PRETOKEN_COUNT]
+OptionalMinPretokenCount = Annotated[int | None, _MIN_PRETOKEN_COUNT]
 
 
 def parse_weights(given: list[str] | None) -> dict[str, str] | None:
@@ -109,6 +137,22 @@ def parse_size(text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise ParameterError(f"{text!r} is no number of tokens; write 32000 or 32k")
     return int(digits) * (1000 if thousands else 1)
+
+
+def open_parallel(specs: list[str]) -> OpenCorpus:
+    """Open a corpus whose documents correspond to each other; a named corpus or a TOML file says so itself.
+
+    Raises:
+        CorpusError: the languages have different numbers of documents, or a named corpus is not parallel.
+    """
+    from tokbench.corpora import names, open_corpus
+
+    cards = tuple(f"{name}=" for name in names())
+    pairs = all("=" in spec and not spec.startswith(cards) for spec in specs)
+    corpus = open_corpus(specs, parallel=True, document="line") if pairs else open_corpus(specs)
+    if not corpus.parallel:
+        raise ParameterError(f"--dev {' '.join(specs)}: {corpus.name} is not a parallel corpus")
+    return corpus
 
 
 def split_names(given: str | None) -> list[str] | None:

@@ -22,7 +22,9 @@ FREE = {"resume", "threads", "memory", "temporary", "as_json"}
 """Options that may differ between the runs: none of them changes the result."""
 
 
-def begin(context: typer.Context, out: Path, every: int) -> Checkpoint:
+def begin(
+    context: typer.Context, out: Path, *, every: int = 1000, portion_bytes: int | None = None
+) -> Checkpoint:
     """Make the work directory beside ``out``, with everything that was typed.
 
     Raises:
@@ -36,19 +38,23 @@ def begin(context: typer.Context, out: Path, every: int) -> Checkpoint:
             f"{directory} holds an unfinished run: go on with --resume {out}, or delete it to start again"
         )
     typed = {name: _plain(value) for name, value in context.params.items() if name not in FREE}
-    return Checkpoint.begin(directory, every=every, arguments={"folder": str(Path.cwd()), "typed": typed})
+    arguments = {"verb": context.info_name, "folder": str(Path.cwd()), "typed": typed}
+    return Checkpoint.begin(directory, every=every, portion_bytes=portion_bytes, arguments=arguments)
 
 
 def resumed(context: typer.Context, out: Path) -> tuple[Checkpoint, dict[str, Any]]:
     """Find the work directory beside ``out`` and what was typed then.
 
     Raises:
-        ParameterError: if there is none, this is another folder, or an option is given that was another then.
+        ParameterError: if there is none, it is another verb's, this is another folder, or an option is given that was
+            another then.
     """
     from tokbench.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.resume(work_directory(out))
     earlier = checkpoint.job["arguments"]
+    if earlier["verb"] != context.info_name:
+        raise ParameterError(f"{out} was begun by tokbench {earlier['verb']}; resume it with that")
     if earlier["folder"] != str(Path.cwd()):
         raise ParameterError(f"{out} was begun in the folder {earlier['folder']}; resume it from there")
     parameters: dict[str, Any] = {}
@@ -61,10 +67,10 @@ def resumed(context: typer.Context, out: Path) -> tuple[Checkpoint, dict[str, An
         typed = earlier["typed"].get(name)
         if given and _plain(value) != typed:
             raise ParameterError(
-                f"--{name.replace('_', '-')} was {json.dumps(typed)} when {out} was begun, not "
+                f"{spelling(context, name)} was {json.dumps(typed)} when {out} was begun, not "
                 f"{json.dumps(_plain(value))}; leave it out, or delete {checkpoint.directory} to start again"
             )
-        parameters[name] = Path(typed) if name in ("out", "counts") and typed is not None else typed
+        parameters[name] = Path(typed) if name == "out" and typed is not None else typed
     return checkpoint, {**parameters, "resume": None}
 
 
@@ -90,15 +96,29 @@ def is_complete(out: Path) -> bool:
     return True
 
 
+def is_written(out: Path) -> bool:
+    """Whether a file is there and no work directory beside it: what a count leaves that has ended."""
+    return out.is_file() and not (work_directory(out) / "job.json").exists()
+
+
+def spelling(context: typer.Context, name: str) -> str:
+    """Return how a parameter is written on the command line: its longest option, or its name as an argument."""
+    for parameter in context.command.params:
+        if parameter.name == name and parameter.param_type_name == "option":
+            return max(parameter.opts, key=len)
+    return name.upper()
+
+
 @contextmanager
-def kept(checkpoint: Checkpoint | None, out: Path) -> Iterator[None]:
+def kept(context: typer.Context, checkpoint: Checkpoint | None, out: Path) -> Iterator[None]:
     """Say where the work is kept when the block ends with an exception."""
     try:
         yield
     except BaseException:
         if checkpoint is not None and checkpoint.directory.exists():
             note(
-                f"what is finished is kept in {checkpoint.directory}; go on with: tokbench train --resume {out}"
+                f"what is finished is kept in {checkpoint.directory}; go on with: tokbench {context.info_name} "
+                f"--resume {out}"
             )
         raise
 

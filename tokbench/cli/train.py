@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from tokbench.errors import NotRepresentableError, ParameterError
 
 if TYPE_CHECKING:
     from tokbench.checkpoint import Checkpoint
+    from tokbench.corpus import Corpus
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -24,11 +26,15 @@ tokbench train --counts counts.parquet --vocab-size 64000 --out mine-64k --forma
 
 tokbench train -c 'tur=tr/*.txt' -c 'eng=en/*.txt' --alpha 0.3 -V 8k,16k,32k,64k -o sizes
 
+tokbench train -c web.jsonl.zst:text --document-weight quality -V 32k -o by-quality
+
 tokbench train -c 'eng=new/*.txt' --start mine -V 48k -o mine-48k
 
 tokbench train -c 'eng=en/*.jsonl.zst' -V 64k -o mine --memory 4GB --checkpoint-every 1000
 
 tokbench train --resume mine
+
+tokbench train -c flores200=DIR --algorithm 'parity(variant=window,window=100)' --dev flores200=DIR -V 32k -o fair
 
 Several sizes take one run and make one directory each: sizes/v8000, sizes/v16000 …, every one of them equal to
 what its own run would write.
@@ -39,9 +45,21 @@ transformers.AutoTokenizer.from_pretrained needs.
 """
 
 
+class _Command(typer.core.TyperCommand):
+    """A command whose help ends with the algorithms that there are; they are looked up only then."""
+
+    def get_help(self, ctx: Any) -> str:  # the context of click, or of Typer's own copy of it
+        from tokbench.algorithm import describe, names
+
+        rows = [f"{name} — {describe(name).summary}" for name in names()]
+        heading = "[bold]Algorithms[/bold] (more: tokbench algorithms explain NAME)"
+        self.epilog = "\n\n".join([heading, *(row.replace("[", "\\[") for row in rows), EPILOG])
+        return super().get_help(ctx)
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train", epilog=EPILOG, no_args_is_help=True)(train)
+    app.command("train", cls=_Command, no_args_is_help=True)(train)
 
 
 def train(
@@ -58,9 +76,35 @@ def train(
         ),
     ] = None,
     corpus: parameters.OptionalCorpus = None,
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            "--algorithm",
+            "-a",
+            metavar="NAME[(…)]",
+            help="How to train, with parameters in parentheses: bpe, 'parity(variant=window)' …; all of them are "
+            "listed below.",
+        ),
+    ] = "bpe",
+    dev: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dev",
+            metavar="SPEC",
+            help="Text that is measured but not trained on, written like --corpus; parallel for algorithms that "
+            "balance languages.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="For algorithms that draw at random; 0 by default.")
+    ] = None,
     counts: Annotated[
-        Path | None,
-        typer.Option("--counts", help="Train on the output of 'tokbench count' instead of a corpus."),
+        str | None,
+        typer.Option(
+            "--counts",
+            metavar="PATH",
+            help="Train on the output of 'tokbench count' instead of a corpus: a file, a directory or a URI.",
+        ),
     ] = None,
     pretokenizer: Annotated[
         str | None,
@@ -80,12 +124,17 @@ def train(
     ] = None,
     weight: parameters.Weight = None,
     alpha: parameters.Alpha = None,
-    min_pretoken_count: parameters.MinPretokenCount = 1,
+    min_pretoken_count: parameters.OptionalMinPretokenCount = None,
     special: Annotated[
         list[str] | None,
         typer.Option("--special", help="Special token; repeatable, ids in this order from 0."),
     ] = None,
-    min_frequency: Annotated[int, typer.Option("--min-frequency", help="Stop below this pair count.")] = 1,
+    min_frequency: Annotated[
+        int | None,
+        typer.Option(
+            "--min-frequency", help="Stop below this pair count; 1 unless the algorithm says otherwise."
+        ),
+    ] = None,
     max_token_length: Annotated[
         int | None, typer.Option("--max-token-length", help="Longest token, in bytes (or characters).")
     ] = None,
@@ -97,25 +146,30 @@ def train(
         int | None, typer.Option("--limit-alphabet", help="Keep only this many most frequent symbols.")
     ] = None,
     tie_break: Annotated[
-        str, typer.Option("--tie-break", help="Among equal counts: ids (as Hugging Face), lexmax or lexmin.")
-    ] = "ids",
+        str | None,
+        typer.Option(
+            "--tie-break",
+            help="Among equal counts: ids (as Hugging Face; default of bpe), lexmax or lexmin.",
+        ),
+    ] = None,
     alphabet_order: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--alphabet-order", help="Ids of the bytes: gpt2 (as Hugging Face) or byte (as rustbpe)."
+            "--alphabet-order", help="Ids of the bytes: gpt2 (as Hugging Face; default) or byte (as rustbpe)."
         ),
-    ] = "gpt2",
-    unit: Annotated[str, typer.Option("--unit", help="Merge bytes or characters.")] = "byte",
+    ] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Merge byte (default) or character.")] = None,
     character_coverage: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--character-coverage", help="With --unit character: share of text the alphabet covers."
+            "--character-coverage",
+            help="With --unit character: share of text the alphabet covers; 1 by default.",
         ),
-    ] = 1.0,
+    ] = None,
     byte_fallback: Annotated[
-        bool,
-        typer.Option("--byte-fallback", help="With --unit character: spell uncovered characters as bytes."),
-    ] = False,
+        bool | None,
+        typer.Option("--byte-fallback/", help="With --unit character: spell uncovered characters as bytes."),
+    ] = None,
     unknown: Annotated[
         str | None, typer.Option("--unknown", help="Special token for what the vocabulary cannot spell.")
     ] = None,
@@ -133,38 +187,25 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing directory.")] = False,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
+    document_weight: parameters.DocumentWeight = None,
     strict_utf8: Annotated[
         bool, typer.Option("--strict-utf8", help="Make invalid UTF-8 an error naming file and byte.")
     ] = False,
     threads: parameters.Threads = None,
     memory: parameters.Memory = None,
     temporary: parameters.Temporary = None,
-    checkpoint_every: Annotated[
-        int | None,
-        typer.Option(
-            "--checkpoint-every",
-            metavar="N",
-            min=1,
-            help="Keep the counts of finished files and, every N merges, the merges, in .OUT.partial beside OUT.",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="OUT",
-            help="Go on with a run that was stopped, with the options it was begun with; same result.",
-        ),
-    ] = None,
+    checkpoint_every: parameters.CheckpointEvery = None,
+    resume: parameters.Resume = None,
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
+    from tokbench.algorithm import Request, parse, spell
     from tokbench.cli import resuming
+    from tokbench.corpora import open_corpus
     from tokbench.counts import PretokenCounts
-    from tokbench.counts import count as count_pretokens
     from tokbench.run import check_formats, check_target, write_run, write_runs
-    from tokbench.sweep import sweep
-    from tokbench.tokenizer import Tokenizer
+    from tokbench.sweep import cut
+    from tokbench.tokenizer import BpeTokenizer, Tokenizer
 
     checkpoint: Checkpoint | None = context.obj
     if resume is not None:
@@ -184,61 +225,91 @@ def train(
     base = None if start is None else Tokenizer.load(start)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
+    if counts is not None and document_weight is not None:
+        raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
+    chosen = parse(algorithm)
+    if document_weight is not None and chosen.reads_text:
+        raise ParameterError(
+            f"--document-weight: {chosen.about.name} reads the text itself, each document once"
+        )
+    settings: dict[str, Any] = {
+        "min_frequency": min_frequency,
+        "max_token_length": max_token_length,
+        "initial_alphabet": initial_alphabet,
+        "limit_alphabet": limit_alphabet,
+        "tie_break": tie_break,
+        "alphabet_order": alphabet_order,
+        "unit": unit,
+        "character_coverage": character_coverage,
+        "byte_fallback": byte_fallback,
+        "unknown": unknown,
+        "min_pretoken_count": min_pretoken_count,
+        "weights": weights,
+        "alpha": alpha,
+        "start": base,
+        "seed": seed,
+        "dev": _open_dev(dev, parallel=chosen.parallel_dev),
+    }
+    if len(sizes) > 1 and chosen.about.name != "bpe":
+        raise ParameterError(
+            f"--vocab-size: several sizes come from one run of bpe, not of {chosen.about.name}"
+        )
+    counting = {"strict_utf8": strict_utf8, "memory": memory, "temporary": temporary}
     if checkpoint is None and checkpoint_every is not None:
-        checkpoint = resuming.begin(context, out, checkpoint_every)
-    with resuming.kept(checkpoint, out), progress_bar() as progress:
+        checkpoint = resuming.begin(context, out, every=checkpoint_every)
+    source: Corpus | PretokenCounts
+    with resuming.kept(context, checkpoint, out), progress_bar() as progress:
         if counts is not None:
-            table = PretokenCounts.load(counts)
-            if pretokenizer is not None and pretokenizer != table.pretokenizer:
+            source = PretokenCounts.load(counts)
+            if pretokenizer is not None and pretokenizer != source.pretokenizer:
                 raise ParameterError(
-                    f"{counts} was counted with the pre-tokenizer {table.pretokenizer!r}, not {pretokenizer!r}"
+                    f"{counts} was counted with the pre-tokenizer {source.pretokenizer!r}, not {pretokenizer!r}"
                 )
         else:
-            from tokbench.corpora import open_corpus
-
-            opened = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
-            table = count_pretokens(
-                opened,
-                pretokenizer or (None if base is None else base.pretokenizer) or "cl100k",
-                threads=threads,
-                strict_utf8=strict_utf8,
-                memory=memory,
-                temporary=temporary,
-                checkpoint=checkpoint,
-                progress=progress,
-            )
-        made = sweep(
-            table,
-            vocab_sizes=sizes,
+            source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
+            if document_weight is not None:
+                source = replace(source, document_weight=document_weight)
+        request = Request(
+            source=source,
+            vocab_size=max(sizes),
+            pretokenizer=pretokenizer,
             special_tokens=special or (),
-            min_frequency=min_frequency,
-            max_token_length=max_token_length,
-            initial_alphabet=initial_alphabet,
-            limit_alphabet=limit_alphabet,
-            tie_break=tie_break,
-            alphabet_order=alphabet_order,
-            unit=unit,
-            character_coverage=character_coverage,
-            byte_fallback=byte_fallback,
-            unknown=unknown,
             allow_smaller=allow_smaller,
-            min_pretoken_count=min_pretoken_count,
-            weights=weights,
-            alpha=alpha,
-            start=base,
+            threads=threads,
+            counting=counting,
             checkpoint=checkpoint,
             progress=progress,
+            **settings,
         )
+        if not chosen.reads_text:
+            default = None if base is None else base.pretokenizer
+            source = request.counts(default or chosen.default_pretokenizer)
+            request = replace(request, source=source, pretokenizer=None)
+        largest = chosen.train(request)
+        made: dict[int, Tokenizer] = {max(sizes): largest}
+        if len(sizes) > 1 and isinstance(largest, BpeTokenizer):
+            made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
     arguments: dict[str, object] = {
         "corpus": corpus,
-        "counts": str(counts) if counts else None,
+        "counts": counts,
         "languages": parameters.split_names(languages),
         "document": document,
+        "document_weight": document_weight,
         "strict_utf8": strict_utf8,
-        "groups": list(table.groups),
-        "bytes": table.total_bytes,
-        "counts_fingerprint": table.fingerprint,
+        "algorithm": spell(chosen),
+        "dev": dev,
+        "seed": seed,
     }
+    amount: dict[str, object] = {}
+    if isinstance(source, PretokenCounts):
+        amount = {"bytes": source.total_bytes, "unique_pretokens": len(source)}
+        arguments |= {
+            "groups": list(source.groups),
+            "bytes": source.total_bytes,
+            "counts_fingerprint": source.fingerprint,
+        }
+    else:
+        arguments |= {"groups": list(source.languages), "corpus_fingerprint": source.fingerprint}
     if checkpoint is not None:
         arguments["job"] = checkpoint.job["id"]
     if base is not None:
@@ -257,8 +328,7 @@ def train(
     facts = {
         "out": str(out),
         "vocab_size": tokenizer.vocab_size,
-        "bytes": table.total_bytes,
-        "unique_pretokens": len(table),
+        **amount,
         "sizes": sorted(made),
         "fingerprint": tokenizer.fingerprint,
         "not_representable": refused,
@@ -266,9 +336,11 @@ def train(
     if as_json:
         print_json(facts)
     else:
-        note(
-            f"{table.total_bytes:,} bytes, {len(table):,} unique pretokens → {tokenizer.vocab_size:,} tokens in {out}"
-        )
+        if isinstance(source, PretokenCounts):
+            text = f"{source.total_bytes:,} bytes, {len(source):,} unique pretokens"
+        else:
+            text = f"{len(source.languages)} languages"
+        note(f"{text} → {tokenizer.vocab_size:,} tokens in {out}")
         if tokenizer.training is not None and (lost := tokenizer.training.settings.get("cut_off")):
             note(f"cut off below {min_pretoken_count} occurrences: {lost}")
         for name, reason in refused.items():
@@ -277,3 +349,11 @@ def train(
         raise NotRepresentableError(
             f"{out} is complete but for {', '.join(refused)}: {'; '.join(refused.values())}"
         )
+
+
+def _open_dev(specs: list[str] | None, *, parallel: bool) -> Corpus | None:
+    from tokbench.corpora import open_corpus
+
+    if specs is None:
+        return None
+    return parameters.open_parallel(specs) if parallel else open_corpus(specs)

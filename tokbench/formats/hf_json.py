@@ -1,4 +1,4 @@
-"""Hugging Face ``tokenizer.json``: the BPE kind, to and from :class:`~tokbench.bpe.BpeModel`.
+"""Hugging Face ``tokenizer.json`` → :class:`~tokbench.bpe.BpeModel`: BPE, and Unigram and WordPiece over bytes.
 
 What this module reads it reads completely: a file with a setting that would change an encoding and that the
 model cannot hold is refused with the reason, and the caller falls back to the ``tokenizers`` package.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tokbench.bpe import AddedToken, BpeModel, merge_list
+from tokbench.bpe import EMPTY_MERGES, AddedToken, BpeModel, merge_list
 from tokbench.errors import NotRepresentableError, VocabError
 from tokbench.formats.byte_map import raw
 from tokbench.formats.hf_split import read_split
@@ -19,7 +19,7 @@ from tokbench.vocab import Vocab
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tokbench.bpe import Normalization, RankedPairs
+    from tokbench.bpe import Method, Normalization, RankedPairs
     from tokbench.merges import Merges
 
 _NORMALIZERS: Mapping[str, Normalization] = {"NFC": "nfc", "NFD": "nfd", "NFKC": "nfkc", "NFKD": "nfkd"}
@@ -33,6 +33,8 @@ def parse(document: Mapping[str, Any], source: str) -> BpeModel:
         VocabError: for a file that contradicts itself, naming the entry.
     """
     settings = document.get("model") or {}
+    if settings.get("type") in ("Unigram", "WordPiece"):
+        return _over_bytes(document, settings, source)
     if settings.get("type", "BPE") != "BPE" or "merges" not in settings:
         _refuse(f"its model is {settings.get('type')!r}")
     if settings.get("dropout"):
@@ -50,6 +52,53 @@ def parse(document: Mapping[str, Any], source: str) -> BpeModel:
         unit="byte" if split.byte_level else "character",
         whole_words=bool(settings.get("ignore_merges")),
         fuse_unknown=bool(settings.get("fuse_unk")),
+        normalizer=_normalizer(document.get("normalizer")),
+        prefix_space=split.prefix_space,
+        added=added,
+    )
+
+
+def _over_bytes(document: Mapping[str, Any], settings: Mapping[str, Any], source: str) -> BpeModel:
+    """Return the model of best paths or of longest match, where its symbols are all 256 bytes."""
+    split = read_split(document.get("pre_tokenizer"))
+    if not split.byte_level:
+        _refuse(f"its model is {settings['type']!r} over characters")
+    added = _added(document.get("added_tokens") or [], source)
+    scores: tuple[float, ...] | None = None
+    method: Method = "longest"
+    if settings["type"] == "Unigram":
+        names = {token.text for token in added}
+        lowest = min((score for piece, score in settings["vocab"] if piece not in names), default=0.0)
+        # A special token that costs more than its bytes is on no best path: text does not reach it.
+        entries = {
+            str(piece): token_id
+            for token_id, (piece, score) in enumerate(settings["vocab"])
+            if piece not in names or score >= len(piece.encode()) * lowest
+        }
+        if settings.get("byte_fallback"):
+            _refuse("its Unigram model has byte fallback")
+    else:
+        entries = dict(settings["vocab"])
+        if (
+            settings.get("continuing_subword_prefix")
+            or settings.get("max_input_chars_per_word", 100) < 2**31 - 1
+        ):
+            _refuse("its WordPiece model has a prefix for word parts or a bound on the length of words")
+    vocab = _vocab({"vocab": entries}, added, byte_level=True, source=source)
+    missing = [byte for byte in range(256) if bytes([byte]) not in vocab]
+    if missing:
+        _refuse(f"byte 0x{missing[0]:02x} has no token")
+    if settings["type"] == "Unigram":
+        given = [float(score) for _, score in settings["vocab"]]
+        equal = {given[token_id] for token_id in vocab.tokens}
+        method = "fewest" if len(equal) == 1 and min(equal) < 0 else "unigram"
+        scores = None if method == "fewest" else tuple(given + [0.0] * (vocab.n_ids - len(given)))
+    return BpeModel(
+        vocab,
+        EMPTY_MERGES,
+        split.pretokenizer,
+        method=method,
+        scores=scores,
         normalizer=_normalizer(document.get("normalizer")),
         prefix_space=split.prefix_space,
         added=added,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import NotRepresentableError
-from tokbench.formats.byte_map import printable
+from tokbench.formats import hf_write_paths
 from tokbench.formats.hf_split import write_split
 from tokbench.pretokenize import Pretokenizer
 
@@ -22,23 +22,24 @@ _NORMALIZERS = {"nfc": "NFC", "nfd": "NFD", "nfkc": "NFKC", "nfkd": "NFKD"}
 
 
 def document(model: BpeModel) -> Mapping[str, Any]:
-    """Return the document.
+    """Return the document: merges as ``BPE``, longest match as ``WordPiece`` without prefix, best paths as ``Unigram``.
 
     Raises:
         NotRepresentableError: naming what the format cannot express.
     """
-    if model.method != "merges":
-        _refuse("it encodes by longest match, not by merges")
+    model = model.ranked
+    if model.method == "replay":
+        _refuse("it replays operations that delete tokens")
+    if model.method not in ("merges", "longest", "fewest", "unigram"):
+        _refuse(f"it encodes by the method {model.method!r}")
+    if model.supers is not None:
+        _refuse("it merges whole pretokens")
+    if model.scaffold and model.method == "merges":
+        _refuse("it demolishes scaffold tokens after merging")
     byte_level = model.unit == "byte"
-    fallback = model.vocab.byte_fallback
-    if byte_level and fallback is not None:
+    if byte_level and model.vocab.byte_fallback is not None:
         _refuse("it merges bytes and has byte-fallback tokens too")
-    names = _names(model, byte_level=byte_level)
-    vocab: dict[str, int] = {}
-    for token_id, name in sorted(names.items()):
-        if name in vocab:
-            _refuse(f"ids {vocab[name]} and {token_id} would both be written {name!r}")
-        vocab[name] = token_id
+    write = {"merges": _bpe, "longest": hf_write_paths.wordpiece}.get(model.method, hf_write_paths.unigram)
     return {
         "version": "1.0",
         "truncation": None,
@@ -60,32 +61,35 @@ def document(model: BpeModel) -> Mapping[str, Any]:
             model.pretokenizer, byte_level=byte_level, prefix_space=model.prefix_space
         ),
         "post_processor": None,
-        "decoder": _decoder(byte_level=byte_level, fallback=fallback is not None),
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": model.vocab.unknown,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": model.fuse_unknown,
-            "byte_fallback": fallback is not None,
-            "ignore_merges": model.whole_words,
-            "vocab": vocab,
-            "merges": [[names[left], names[right]] for left, right, _ in model.merges],
-        },
+        "decoder": _decoder(byte_level=byte_level, fallback=model.vocab.byte_fallback is not None),
+        "model": write(model),
     }
 
 
-def _names(model: BpeModel, *, byte_level: bool) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for token_id, token in model.vocab.tokens.items():
-        if byte_level:
-            names[token_id] = printable(token)
-            continue
-        try:
-            names[token_id] = token.decode()
-        except UnicodeDecodeError:
-            _refuse(f"token {token_id} {token!r} is not text, and its symbols are characters")
+def _bpe(model: BpeModel) -> Mapping[str, Any]:
+    names = _names(model)
+    vocab: dict[str, int] = {}
+    for token_id, name in sorted(names.items()):
+        if name in vocab:
+            _refuse(f"ids {vocab[name]} and {token_id} would both be written {name!r}")
+        vocab[name] = token_id
+    left, right, _ = model.merge_columns
+    return {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": model.vocab.unknown,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": model.fuse_unknown,
+        "byte_fallback": model.vocab.byte_fallback is not None,
+        "ignore_merges": model.whole_words,
+        "vocab": vocab,
+        "merges": [[names[a], names[b]] for a, b in zip(left.tolist(), right.tolist(), strict=True)],
+    }
+
+
+def _names(model: BpeModel) -> dict[int, str]:
+    names = hf_write_paths.token_names(model)
     for byte, token_id in enumerate(model.vocab.byte_fallback or ()):
         names[token_id] = f"<0x{byte:02X}>"
     pretokenizer = Pretokenizer(model.pretokenizer)

@@ -165,8 +165,11 @@ def refuse_unless_ranked(model: BpeModel) -> None:
         message = f"a .tiktoken file cannot express this tokenizer: {reason}"
         raise NotRepresentableError(message)
 
+    model = model.ranked
     if model.method != "merges" or model.unit != "byte":
         refuse("it does not merge bytes")
+    if model.supers is not None or model.scaffold:
+        refuse("it merges whole pretokens or demolishes scaffold tokens after merging")
     if model.normalizer or model.prefix_space:
         refuse("it changes the text before encoding")
     always = [token.text for token in model.added if not token.special]

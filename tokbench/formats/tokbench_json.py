@@ -1,8 +1,10 @@
 r"""Our own format: one JSON file, ``*.tokbench.json``, made to be read by people and diffed by line.
 
 ``tokens`` are rows [id, text]; text is the token's UTF-8, with a backslash written as ``\\`` and a byte that
-is no UTF-8 as ``\xNN``. ``operations`` are the steps in order, by id: ``["merge", left, right, result]``. A
-reader refuses versions and operations that it does not know.
+is no UTF-8 as ``\xNN``. ``operations`` are the steps in order, by id: ``["merge", left, right, result]``,
+``["delete", token, part, part, …]``, ``["super", left, right, result]`` (joins whole pretokens), ``["scaffold",
+token]`` (falls into its parts after merging). Version 2 has the last three, ``scores``, ``width`` and more methods; a
+file that needs none of them says version 1. A reader refuses versions and operations that it does not know.
 """
 
 from __future__ import annotations
@@ -14,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 from tokbench.bpe import AddedToken, BpeModel, Training, merge_list
 from tokbench.errors import TokbenchError, VocabError
 from tokbench.formats.files import write_whole
+from tokbench.merges import Merges
+from tokbench.operations import Operations
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tokbench.bpe import RankedPairs
-    from tokbench.merges import Merges
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "tokenizer.tokbench.json"
 
 _ESCAPE = re.compile(rb"\\\\|\\x([0-9a-f]{2})|\\")
@@ -65,9 +68,17 @@ def write(model: BpeModel, path: Path, *, name: str, training: Training | None =
     Raises:
         OSError: when the folder cannot be written.
     """
+    operations = _rows_of(model)
+    later = {"width": model.width, "steps": list(model.steps) or None}
+    newer = (
+        model.method not in ("merges", "longest")
+        or any(row[0] != "merge" for row in operations)
+        or model.scores is not None
+        or any(later.values())
+    )
     head = {
         "format": "tokbench",
-        "version": VERSION,
+        "version": VERSION if newer else 1,
         "name": name,
         "method": model.method,
         "unit": model.unit,
@@ -79,18 +90,30 @@ def write(model: BpeModel, path: Path, *, name: str, training: Training | None =
         "unknown": model.vocab.unknown,
         "partial": model.vocab.partial,
         "training": dict(training.settings) if training else None,
-    }
-    lists: Mapping[str, list[object]] = {
+    } | (later if newer else {})
+    lists: Mapping[str, Sequence[object]] = {
         "special": [[token_id, text] for text, token_id in model.vocab.special.items()],
         "added": [[t.token_id, t.text, [f for f in _FLAGS if getattr(t, f)]] for t in model.added],
         "byte_fallback": list(model.vocab.byte_fallback or ()),
         "tokens": [[token_id, token_text(token)] for token_id, token in model.vocab.tokens.items()],
-        "operations": [["merge", *step] for step in model.merges],
+        "operations": operations,
     }
+    if model.scores is not None:
+        lists = {**lists, "scores": [[i, model.scores[i]] for i in model.vocab.tokens]}
     lines = [f"{_dump(key)}: {_dump(value)}" for key, value in head.items()]
     lines += [f"{_dump(key)}: {_rows(rows)}" for key, rows in lists.items()]
     target = path / FILE_NAME if path.suffix != ".json" else path
     write_whole(target, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def _rows_of(model: BpeModel) -> list[list[Any]]:
+    steps = (
+        model.merges if isinstance(model.merges, Operations) else (("merge", *step) for step in model.merges)
+    )
+    rows: list[list[Any]] = [list(step) for step in steps]
+    rows += [["scaffold", token] for token in model.scaffold]
+    rows += [["super", *step] for step in model.supers or ()]
+    return rows
 
 
 _FLAGS = ("special", "normalized", "lstrip", "rstrip")
@@ -110,8 +133,10 @@ def parse(document: Mapping[str, Any], source: str) -> tuple[BpeModel, str, Trai
     Raises:
         VocabError: naming the file and the entry that is missing or wrong.
     """
-    if document.get("version") != VERSION:
-        message = f"{source}: version {document.get('version')!r}; this tokbench reads version {VERSION}"
+    if document.get("version") not in range(1, VERSION + 1):
+        message = (
+            f"{source}: version {document.get('version')!r}; this tokbench reads versions 1 to {VERSION}"
+        )
         raise VocabError(message)
     try:
         vocab = Vocab(
@@ -125,9 +150,10 @@ def parse(document: Mapping[str, Any], source: str) -> tuple[BpeModel, str, Trai
             AddedToken(text, token_id, **{flag: flag in flags for flag in _FLAGS})
             for token_id, text, flags in document["added"]
         )
+        merges, supers, scaffold = _operations(document["operations"], vocab, method=document["method"])
         model = BpeModel(
             vocab,
-            _operations(document["operations"], vocab),
+            merges,
             document["pretokenizer"],
             unit=document["unit"],
             method=document["method"],
@@ -136,6 +162,11 @@ def parse(document: Mapping[str, Any], source: str) -> tuple[BpeModel, str, Trai
             normalizer=document["normalizer"],
             prefix_space=document["prefix_space"],
             added=added,
+            supers=supers,
+            scaffold=scaffold,
+            scores=_scores(document.get("scores"), vocab),
+            width=document.get("width"),
+            steps=tuple(document.get("steps") or ()),
         )
         training = Training(document["training"]) if document["training"] is not None else None
         return model, document["name"], training
@@ -150,13 +181,53 @@ def parse(document: Mapping[str, Any], source: str) -> tuple[BpeModel, str, Trai
         raise VocabError(message) from error
 
 
-def _operations(rows: list[list[Any]], vocab: Vocab) -> Merges | RankedPairs:
+def _scores(rows: list[list[Any]] | None, vocab: Vocab) -> tuple[float, ...] | None:
+    if rows is None:
+        return None
+    given = {int(token_id): float(score) for token_id, score in rows}
+    missing = [token_id for token_id in vocab.tokens if token_id not in given]
+    if missing:
+        message = f"scores: token {missing[0]} has none"
+        raise VocabError(message)
+    return tuple(given.get(token_id, 0.0) for token_id in range(vocab.n_ids))
+
+
+_LENGTHS = {"merge": range(4, 5), "super": range(4, 5), "scaffold": range(2, 3), "delete": range(4, 1 << 20)}
+
+
+def _operations(
+    rows: list[list[Any]], vocab: Vocab, *, method: str
+) -> tuple[Merges | RankedPairs | Operations, Merges | None, tuple[int, ...]]:
     for index, row in enumerate(rows):
-        if len(row) != 4 or row[0] != "merge":
-            message = f"operations[{index}]: expected ['merge', left, right, result], got {row!r}"
+        if not row or len(row) not in _LENGTHS.get(row[0], ()):
+            message = (
+                f"operations[{index}]: expected ['merge', left, right, result] or 'super' likewise, "
+                f"['delete', token, part, part, …] or ['scaffold', token], got {row!r}"
+            )
             raise VocabError(message)
-        spelled = vocab.token_bytes(row[1]) + vocab.token_bytes(row[2])
-        if vocab.token_bytes(row[3]) != spelled:
-            message = f"operations[{index}]: {row!r} makes {vocab.token_bytes(row[3])!r}, not {spelled!r}"
+    scaffold = tuple(int(row[1]) for row in rows if row[0] == "scaffold")
+    supers = [(row[1], row[2], row[3]) for row in rows if row[0] == "super"]
+    steps = [row for row in rows if row[0] in ("merge", "delete")]
+    known = {token_id: vocab.token_bytes(token_id) for token_id in vocab}
+    _check_spelling(rows, known, frozenset(scaffold))
+    if method == "replay" or any(row[0] == "delete" for row in steps):
+        return Operations(steps), Merges.from_steps(supers), scaffold
+    merges = merge_list(*([row[column] for row in steps] for column in (1, 2, 3)))
+    return merges, Merges.from_steps(supers), scaffold
+
+
+def _check_spelling(rows: list[list[Any]], known: dict[int, bytes], scaffold: frozenset[int]) -> None:
+    """Check that every row makes what it says; ids that deletion or demolition takes away need no token."""
+    leaving = scaffold | {row[1] for row in rows if row[0] == "delete"}
+    for index, row in enumerate(rows):
+        if row[0] == "scaffold":
+            continue
+        target, parts = (row[1], row[2:]) if row[0] == "delete" else (row[3], row[1:3])
+        for token in (*parts, target):
+            if token not in known and not (token == target and row[0] == "merge" and token in leaving):
+                message = f"operations[{index}]: {row!r} uses id {token!r}, which no token has"
+                raise VocabError(message)
+        spelled = b"".join(known[part] for part in parts)
+        if known.setdefault(target, spelled) != spelled:
+            message = f"operations[{index}]: {row!r} makes {known[target]!r}, not {spelled!r}"
             raise VocabError(message)
-    return merge_list(*([row[column] for row in rows] for column in (1, 2, 3)))

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from tokbench.formats.byte_map import raw
 from tokbench.formats.files import write_whole
 from tokbench.formats.hf_write import document, tokenizer_config
 from tokbench.formats.probe import PROBES
+from tokbench.interop.proof import disagreement, fuzz_texts, proof_texts
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
     import tokenizers
     from numpy.typing import NDArray
+
+    from tokbench.bpe import Training
+    from tokbench.tokenizer import Format
 
 
 def _package() -> Any:
@@ -62,6 +66,7 @@ class HuggingFaceTokenizer(Tokenizer):
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.name = name
+        self.training: Training | None = None
         self._document: Mapping[str, Any] = json.loads(self._tokenizer.to_str())
         self.kind = str(self._document["model"]["type"]).lower()
         self.lossless = False
@@ -107,6 +112,23 @@ class HuggingFaceTokenizer(Tokenizer):
     def special_tokens(self) -> Mapping[str, int]:
         """Text → id of the tokens that text makes only where the caller allows it."""
         return self._special_only
+
+    def save(self, path: str | Path, *, format: Format | None = None) -> None:  # noqa: A002 - as the base class
+        """Write the package's own format: a ``.json`` file, or ``tokenizer.json`` in a directory.
+
+        Raises:
+            NotRepresentableError: for any other format.
+        """
+        target = Path(path)
+        if (
+            format not in (None, "huggingface")
+            or target.suffix not in ("", ".json")
+            or ".tokbench" in target.suffixes
+        ):
+            message = f"{self.name}: a {self.kind} tokenizer of the tokenizers package is saved as tokenizer.json only"
+            raise NotRepresentableError(message)
+        text = self._tokenizer.to_str(pretty=True).encode()
+        write_whole(target if target.suffix else target / "tokenizer.json", text)
 
     def token_bytes(self, token_id: int) -> bytes:
         """Return the bytes of text that a token stands for: without ``##``, with a space for ``▁``."""
@@ -189,23 +211,31 @@ def _strict(data: bytes, index: int) -> str:
         raise NotEncodableError(message) from None
 
 
-def export(tokenizer: BpeTokenizer, path: Path) -> None:
+def export(tokenizer: BpeTokenizer, path: Path, *, dropout: float | None = None) -> None:
     """Write ``tokenizer.json``, and beside it ``tokenizer_config.json`` where `path` is a directory.
 
-    The file is read back with the ``tokenizers`` package and must encode the probe texts alike, with and
-    without special tokens; otherwise nothing is left.
+    The file is read back with the ``tokenizers`` package and must encode a proof corpus and a fuzz corpus alike, the
+    probes with and without special tokens too; otherwise nothing is left. `dropout` is written after the proof.
 
     Raises:
-        NotRepresentableError: when the format cannot express the tokenizer, or the proof fails.
+        NotRepresentableError: when the format cannot express the tokenizer, with the share of texts that the nearest
+            tokenizer it can express encodes otherwise; or when the proof fails, with the share that differs.
     """
     model = tokenizer.model
-    text = json.dumps(document(model), ensure_ascii=False, indent=1).encode()
+    try:
+        content = dict(document(model))
+    except NotRepresentableError as refusal:
+        message = f"{refusal}{disagreement(model)}"
+        raise NotRepresentableError(message) from None
     folder = Path(tempfile.mkdtemp(prefix="tokbench-"))
     try:
-        (folder / "tokenizer.json").write_bytes(text)
+        (folder / "tokenizer.json").write_bytes(json.dumps(content, ensure_ascii=False).encode())
         _prove(tokenizer, folder / "tokenizer.json")
     finally:
         shutil.rmtree(folder)
+    if dropout is not None:
+        content["model"] = {**content["model"], "dropout": dropout}
+    text = json.dumps(content, ensure_ascii=False, indent=1).encode()
     if path.suffix == ".json":
         write_whole(path, text)
     else:
@@ -222,17 +252,25 @@ def _prove(tokenizer: BpeTokenizer, file: Path) -> None:
         raise NotRepresentableError(message) from error
     specials = [token.text for token in tokenizer.model.added]
     mixed = [f"one {text}two{text} {text}\n three" for text in specials[:50]]
-    for text in (*PROBES, *mixed):
-        for allowed in ((), "all"):
-            theirs.encode_special_tokens = not allowed
-            expected = theirs.encode(text, add_special_tokens=False).ids
-            try:
-                ours = tokenizer.encode(text, allowed_special="all" if allowed else ()).tolist()
-            except NotEncodableError:
-                continue  # the format would drop what we refuse; nothing that we encode differs
-            if ours != expected:
-                message = (
-                    f"a tokenizer.json cannot express this tokenizer: the tokenizers package encodes "
-                    f"{text[:60]!r} as {expected[:12]}, not {ours[:12]}"
-                )
-                raise NotRepresentableError(message)
+    # Special tokens are looked for in the probes only: the other texts hold none.
+    both: tuple[Literal["none", "all"], ...] = ("none", "all")
+    parts = (([*PROBES, *mixed], both), (proof_texts(), both[:1]), (fuzz_texts(tokenizer.model), both[:1]))
+    for texts, ways in parts:
+        differing = []
+        for allowed in ways:
+            theirs.encode_special_tokens = allowed == "none"
+            for text in texts:
+                try:
+                    ours = tokenizer.encode(text, allowed_special="all" if allowed == "all" else ()).tolist()
+                except NotEncodableError:
+                    continue  # the format would drop what we refuse; nothing that we encode differs
+                expected = theirs.encode(text, add_special_tokens=False).ids
+                if ours != expected:
+                    differing.append((text, expected, ours))
+        if differing:
+            text, expected, ours = differing[0]
+            message = (
+                f"a tokenizer.json cannot express this tokenizer: the tokenizers package encodes {text[:60]!r} as "
+                f"{expected[:12]}, not {ours[:12]}; {len({each[0] for each in differing})} of {len(texts)} texts differ"
+            )
+            raise NotRepresentableError(message)

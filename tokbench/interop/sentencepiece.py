@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tokbench.encoding import flatten
-from tokbench.errors import NotEncodableError, ParameterError, PluginError, UnknownTokenError, VocabError
+from tokbench.errors import (
+    NotEncodableError,
+    NotRepresentableError,
+    ParameterError,
+    PluginError,
+    UnknownTokenError,
+    VocabError,
+)
+from tokbench.formats.files import write_whole
 from tokbench.tokenizer import Tokenizer
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from tokbench.bpe import Training
+    from tokbench.tokenizer import Format
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -44,6 +55,7 @@ class SentencePieceTokenizer(Tokenizer):
         processor = self._processor
         self.name = name
         self.kind = "sentencepiece"
+        self.training: Training | None = None
         self.lossless = False
         special: dict[str, int] = {}
         pieces: dict[int, bytes] = {}
@@ -65,6 +77,18 @@ class SentencePieceTokenizer(Tokenizer):
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
         return hashlib.sha256(self._data).hexdigest()
+
+    def save(self, path: str | Path, *, format: Format | None = None) -> None:  # noqa: A002 - as the base class
+        """Write the package's own format: a ``.model`` file, or ``tokenizer.model`` in a directory.
+
+        Raises:
+            NotRepresentableError: for any other format.
+        """
+        target = Path(path)
+        if format is not None or target.suffix not in ("", ".model"):
+            message = f"{self.name}: a SentencePiece model is saved as a .model file only"
+            raise NotRepresentableError(message)
+        write_whole(target if target.suffix else target / "tokenizer.model", self._data)
 
     def token_bytes(self, token_id: int) -> bytes:
         """Return the bytes of text that a token stands for, with a space for ``▁``."""

@@ -28,6 +28,14 @@ class Merge:
     count: int | None = None
 
 
+@dataclass(frozen=True)
+class Delete:
+    """Split a token into parts wherever it stands; a later merge may make it again."""
+
+    token: int
+    parts: tuple[int, ...]
+
+
 class State(Protocol):
     """What an objective may ask. Groups are numbered as in the counts; `None` means all of them together."""
 
@@ -43,6 +51,14 @@ class State(Protocol):
 
     def best(self, group: int | None = None) -> Merge | None:
         """Return the most frequent pair; None when no pair reaches the minimum frequency."""
+        ...
+
+    def top(self, k: int) -> Sequence[Merge]:
+        """Return the `k` most frequent pairs over all groups, best first; fewer when there are fewer."""
+        ...
+
+    def id_of(self, left: int, right: int) -> int:
+        """Return the id that merging `left right` would give: a new one, or that of the token it spells."""
         ...
 
     def count(self, left: int, right: int, group: int | None = None) -> int:

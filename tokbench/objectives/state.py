@@ -32,6 +32,14 @@ class EngineState:
         found = self._engine.best(group)
         return None if found is None else Merge(*found)
 
+    def top(self, k: int) -> Sequence[Merge]:
+        """Return the `k` most frequent pairs over all groups, best first; fewer when there are fewer."""
+        return [Merge(*found) for found in self._engine.top(k)]
+
+    def id_of(self, left: int, right: int) -> int:
+        """Return the id that merging `left right` would give: a new one, or that of the token it spells."""
+        return self._engine.id_of(left, right)
+
     def count(self, left: int, right: int, group: int | None = None) -> int:
         """Return how often `left` stands directly before `right`."""
         return self._engine.count(left, right, group)

@@ -57,6 +57,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     ),
     "whitespace": (r" ?\S+|\s+(?!\S)|\s+",),
     "bert": (rf" ?[^\s\p{{P}}$+<=>^`|~]+| ?{_BERT}|\s+(?!\S)|\s+",),
+    "superbpe": (r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)",),
     "lines": (r"[^\n]*\n|[^\n]+",),
     "none": (r"(?s:.+)",),
     "digits": (r"\p{N}+",),

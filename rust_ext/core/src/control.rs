@@ -5,16 +5,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::{Error, Result};
 
 /// The phases that a loop can report, in the order of [`Control::phase`]'s index.
-pub const PHASES: [&str; 9] = [
+pub const PHASES: [&str; 11] = [
     "starting",
     "reading",
     "counting",
     "sorting",
     "indexing",
     "merging",
+    "pruning",
     "encoding",
     "writing",
     "verifying",
+    "learning",
 ];
 
 /// Progress out, cancellation in. All methods may be called from any thread.

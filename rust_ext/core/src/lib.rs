@@ -3,6 +3,7 @@
 //! Every function that can take long receives a [`Control`], through which the caller watches progress and
 //! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
 
+pub mod codes;
 pub mod control;
 pub mod count;
 pub mod counts;
@@ -10,7 +11,10 @@ pub mod cpu;
 pub mod encode;
 pub mod engine;
 pub mod error;
+mod in_order;
 pub mod pretokenize;
+pub mod vocabulary;
+pub mod prune;
 pub mod words;
 
 pub use control::Control;

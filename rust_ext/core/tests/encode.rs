@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use tokbench_core::encode::{
-    AddedToken, Allowed, Encoder, Fallback, Method, Normalizer, Parts, Unit, Vocabulary, merges_of_ranks,
+    AddedToken, Allowed, Encoder, Fallback, Method, Normalizer, Operation, Parts, Sampling, Unit, Vocabulary,
+    merges_of_ranks,
 };
 use tokbench_core::{Control, Error, Pretokenizer};
 
@@ -22,7 +23,11 @@ fn parts(words: &[&[u8]], spec: &str) -> Parts {
     let merges = merges_of_ranks(&vocabulary, &Control::new()).unwrap();
     Parts {
         vocabulary,
+        transient: Vec::new(),
         method: Method::Merges(merges),
+        width: None,
+        scaffold: Vec::new(),
+        supers: Vec::new(),
         pretokenizer: Pretokenizer::parse(spec).unwrap(),
         unit: Unit::Byte,
         fallback: Fallback::default(),
@@ -168,4 +173,114 @@ fn parts_that_contradict_each_other_are_refused() {
     assert!(matches!(Encoder::new(made), Err(Error::Vocabulary { .. })));
     let twice = Vocabulary::new(b"aa".to_vec(), vec![0, 1, 2], |_| false);
     assert!(matches!(twice, Err(Error::Vocabulary { .. })));
+}
+
+/// Every method over the same tokens.
+fn methods() -> Vec<Method> {
+    let merges = merges_of_ranks(&vocabulary(&WORDS), &Control::new()).unwrap();
+    let mut operations: Vec<Operation> = merges.iter().copied().map(Operation::Merge).collect();
+    operations.push(Operation::Delete(256, vec![116, 104]));
+    vec![
+        Method::Merges(merges),
+        Method::Replay(operations),
+        Method::LongestPrefix,
+        Method::LongestSuffix,
+        Method::LongestFirst,
+        Method::Fewest,
+        Method::Unigram(vec![-1.5; 261]),
+    ]
+}
+
+fn by(method: Method, spec: &str) -> Encoder {
+    let mut made = parts(&WORDS, spec);
+    made.method = method;
+    made.whole_words = false;
+    Encoder::new(made).unwrap()
+}
+
+#[test]
+fn every_method_returns_the_bytes_for_any_number_of_threads() {
+    let text = "the other é中 word, th\u{ff} ".repeat(50_000);
+    let mut data = text.into_bytes();
+    data.extend_from_slice(&[0xFF, 0xE4, 0xB8, b't']);
+    let bounds = [0, 5, i64::try_from(data.len()).unwrap()];
+    for spec in ["none", "gpt2"] {
+        for method in methods() {
+            let encoder = by(method.clone(), spec);
+            let control = Control::new();
+            let run = |threads| {
+                encoder
+                    .encode_batch(&data, &bounds, Allowed::None, threads, &control)
+                    .unwrap()
+            };
+            let one = run(1);
+            assert_eq!(one, run(3), "{method:?}");
+            let mut bytes = Vec::new();
+            encoder.vocabulary().decode(&one.ids, &mut bytes).unwrap();
+            assert_eq!(bytes, data, "{method:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_control_stops_every_method_inside_of_a_pretoken() {
+    let text = b"the ".repeat(200_000);
+    for method in methods() {
+        let encoder = by(method.clone(), "none");
+        let control = Control::new();
+        control.cancel();
+        let result = encoder.encode_with_spans(&text, Allowed::None, &control);
+        assert_eq!(result.unwrap_err(), Error::Interrupted, "{method:?}");
+    }
+}
+
+#[test]
+fn a_sampling_must_fit_the_model() {
+    let encoder = by(Method::Fewest, "none");
+    assert!(encoder.sampler(Sampling::Ties, 0).is_ok());
+    for sampling in [
+        Sampling::Dropout(0.1),
+        Sampling::Splits(1.5),
+        Sampling::Paths(-1.0),
+    ] {
+        let result = encoder.sampler(sampling, 0);
+        assert!(matches!(result, Err(Error::Parameter { .. })), "{sampling:?}");
+    }
+}
+
+#[test]
+fn tokens_of_other_widths_than_their_parts_are_refused() {
+    let mut made = parts(&WORDS, "none");
+    let rows = vec![
+        Operation::Merge([116, 104, 256]),
+        Operation::Delete(256, vec![116, 104, 101]),
+    ];
+    made.method = Method::Replay(rows);
+    assert!(matches!(Encoder::new(made), Err(Error::Vocabulary { .. })));
+    let mut made = parts(&WORDS, "none");
+    made.scaffold = vec![260];
+    made.method = Method::Merges(vec![[116, 104, 256]]);
+    assert!(matches!(Encoder::new(made), Err(Error::Vocabulary { .. })));
+}
+
+#[test]
+fn transient_ids_cannot_be_decoded() {
+    let mut made = parts(&WORDS, "none");
+    made.vocabulary = {
+        let full = vocabulary(&WORDS);
+        let mut arena = Vec::new();
+        let mut offsets = vec![0];
+        for id in 0..full.len() as u32 {
+            arena.extend_from_slice(full.bytes(id).unwrap());
+            offsets.push(arena.len() as u64);
+        }
+        Vocabulary::new(arena, offsets, |id| id == 256).unwrap()
+    };
+    made.transient = vec![256];
+    made.scaffold = vec![256];
+    let encoder = Encoder::new(made).unwrap();
+    assert_eq!(encode(&encoder, b"th", Allowed::None), [116, 104]);
+    assert_eq!(encode(&encoder, b"the", Allowed::None), [257]);
+    let result = encoder.vocabulary().decode(&[256], &mut Vec::new());
+    assert!(matches!(result, Err(Error::UnknownToken { .. })));
 }

@@ -1,11 +1,13 @@
-//! The Python class that reads a file's documents in batches.
+//! What Python reads documents with: a file in batches, and records that another reader has fetched.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use tokbench_core::count::{Boundary, Compression, DocumentReader as Reader, Format, Source};
+use tokbench_core::count::{
+    Boundary, Compression, DocumentReader as Reader, Format, Source, json_texts as find,
+};
 
 use crate::door::{misuse, raise, run};
 
@@ -37,6 +39,13 @@ pub fn source(
     })
 }
 
+/// Bytes, offsets and weights.
+type Batch<'py> = (
+    Bound<'py, PyArray1<u8>>,
+    Bound<'py, PyArray1<i64>>,
+    Option<Bound<'py, PyArray1<u64>>>,
+);
+
 /// Reads one plain or JSONL file, packed or not, in batches of whole documents.
 #[pyclass(frozen, module = "tokbench._rust")]
 pub struct DocumentReader {
@@ -48,7 +57,11 @@ pub struct DocumentReader {
 impl DocumentReader {
     /// Opens the file.
     #[new]
-    #[pyo3(signature = (path, file_format, field, compression, boundary, batch_size))]
+    #[pyo3(signature = (path, file_format, field, compression, boundary, batch_size, weight=None))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "Python calls it with one object per setting"
+    )]
     fn new(
         py: Python<'_>,
         path: PathBuf,
@@ -57,21 +70,19 @@ impl DocumentReader {
         compression: &str,
         boundary: &str,
         batch_size: usize,
+        weight: Option<String>,
     ) -> PyResult<Self> {
         let reader = source(path, file_format, field, compression, boundary, 0)
-            .and_then(|source| Reader::open(source, batch_size))
+            .and_then(|source| Reader::open(source, weight, batch_size))
             .map_err(|error| raise(py, &error))?;
         Ok(Self {
             reader: Mutex::new(Some(reader)),
         })
     }
 
-    /// The next documents back to back and their offsets, or `None` after the last.
-    #[expect(clippy::type_complexity, reason = "a pair of arrays")]
-    fn next_batch<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Option<(Bound<'py, PyArray1<u8>>, Bound<'py, PyArray1<i64>>)>> {
+    /// The next documents back to back, their offsets and (with a field of weights) their weights in
+    /// ten-thousandths, or `None` after the last.
+    fn next_batch<'py>(&self, py: Python<'py>) -> PyResult<Option<Batch<'py>>> {
         let mut held = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut reader) = held.take() else {
             return Err(misuse(
@@ -83,6 +94,36 @@ impl DocumentReader {
             Ok((reader, batch))
         })?;
         *held = Some(reader);
-        Ok(batch.map(|batch| (batch.data.into_pyarray(py), batch.offsets.into_pyarray(py))))
+        Ok(batch.map(|batch| {
+            (
+                batch.data.into_pyarray(py),
+                batch.offsets.into_pyarray(py),
+                batch.weights.map(|weights| weights.into_pyarray(py)),
+            )
+        }))
     }
+}
+
+/// The texts of JSONL records that lie back to back, their offsets and (with a field of weights) their weights in
+/// ten-thousandths; `first` is the line number of the first.
+#[pyfunction]
+#[pyo3(signature = (path, first, field, data, offsets, weight=None))]
+pub fn json_texts<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    first: u64,
+    field: &str,
+    data: PyReadonlyArray1<'py, u8>,
+    offsets: PyReadonlyArray1<'py, i64>,
+    weight: Option<&str>,
+) -> PyResult<Batch<'py>> {
+    let (data, offsets) = (data.as_slice()?, offsets.as_slice()?);
+    let (texts, ends, weights) = run(py, None, |control| {
+        find(&path, first, field, data, offsets, weight, control)
+    })?;
+    Ok((
+        texts.into_pyarray(py),
+        ends.into_pyarray(py),
+        weights.map(|weights| weights.into_pyarray(py)),
+    ))
 }

@@ -1,6 +1,7 @@
 //! The one door between Python and the loops: release the GIL, run, report progress, check signals, map errors.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::Builder;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -25,12 +26,20 @@ pub fn run<T: Send>(
     let outcome = std::thread::scope(|scope| {
         let (finished, waiting) = channel();
         let shared = &control;
-        let worker = scope.spawn(move || {
+        let started = Builder::new().spawn_scoped(scope, move || {
             let result = work(shared);
             // The receiver lives until this thread is joined; a failed send has no reader to inform.
             let _ = finished.send(());
             result
         });
+        let worker = match started {
+            Ok(worker) => worker,
+            Err(error) => {
+                return Ok(Err(Error::TooLarge {
+                    message: format!("the system refuses another thread ({error}); raise its limits"),
+                }));
+            }
+        };
         let mut waiting = waiting;
         loop {
             let (status, back) = py.detach(move || {

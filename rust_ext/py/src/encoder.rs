@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokbench_core::Control;
 use tokbench_core::encode::{
-    AddedToken, Allowed, Encoder, Fallback, Method, Normalizer, Parts, Unit, Vocabulary, merges_of_ranks,
+    AddedToken, Allowed, Encoder, Fallback, Method, Normalizer, Operation, Parts, Sampling, Unit, Vocabulary,
+    merges_of_ranks,
 };
 use tokbench_core::pretokenize::Pretokenizer;
 
@@ -64,14 +65,53 @@ fn vocabulary(
     }))
 }
 
+fn rows((left, right, result): &Columns<'_>) -> PyResult<Vec<[u32; 3]>> {
+    let (left, right, result) = (left.as_slice()?, right.as_slice()?, result.as_slice()?);
+    if left.len() != right.len() || left.len() != result.len() {
+        return Err(misuse("left, right and result differ in length"));
+    }
+    let rows = left.iter().zip(right).zip(result);
+    Ok(rows
+        .map(|((&left, &right), &result)| [left, right, result])
+        .collect())
+}
+
+fn operations_of(flat: &[u32], ends: &[i64]) -> PyResult<Vec<Operation>> {
+    let row = |bounds: &[i64]| -> Option<Operation> {
+        let start = usize::try_from(bounds[0]).ok()?;
+        let end = usize::try_from(bounds[1]).ok()?;
+        match flat.get(start..end)? {
+            &[result, left, right] if result >> 31 == 0 => Some(Operation::Merge([left, right, result])),
+            [first, parts @ ..] if first >> 31 == 1 && parts.len() > 1 => {
+                Some(Operation::Delete(first & 0x7FFF_FFFF, parts.to_vec()))
+            }
+            _ => None,
+        }
+    };
+    ends.windows(2)
+        .map(|bounds| row(bounds).ok_or_else(|| misuse("operations: a row of another form")))
+        .collect()
+}
+
+fn sampling_of(name: &str, parameter: f64) -> PyResult<Sampling> {
+    Ok(match name {
+        "dropout" => Sampling::Dropout(parameter),
+        "splits" => Sampling::Splits(parameter),
+        "ties" => Sampling::Ties,
+        "paths" => Sampling::Paths(parameter),
+        other => return Err(misuse(format!("sampling {other:?}"))),
+    })
+}
+
 #[pymethods]
 impl BpeEncoder {
-    /// `merges` are (left, right, result) arrays in rank order, or None for longest match; `unlisted` ids are
-    /// decoded but never found by their bytes; `added` rows are (content, id, special, normalized, lstrip, rstrip).
+    /// `merges` are (left, right, result) arrays in rank order, or None; `operations` are flat ids and row starts, a
+    /// merge being (result, left, right) and a deletion (token | 2^31, parts…); `unlisted` ids are decoded but never
+    /// found by their bytes; `added` rows are (content, id, special, normalized, lstrip, rstrip).
     #[new]
     #[pyo3(signature = (
-        arena, offsets, merges, *, unlisted, pretokenizer, characters, byte_fallback, unknown, fuse_unknown,
-        whole_words, normalizer, prefix_space, added
+        arena, offsets, merges, *, operations, method, supers, scaffold, transient, scores, width, unlisted,
+        pretokenizer, characters, byte_fallback, unknown, fuse_unknown, whole_words, normalizer, prefix_space, added
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -83,6 +123,13 @@ impl BpeEncoder {
         arena: PyReadonlyArray1<'_, u8>,
         offsets: PyReadonlyArray1<'_, i64>,
         merges: Option<Columns<'_>>,
+        operations: Option<(PyReadonlyArray1<'_, u32>, PyReadonlyArray1<'_, i64>)>,
+        method: &str,
+        supers: Option<Columns<'_>>,
+        scaffold: Vec<u32>,
+        transient: Vec<u32>,
+        scores: Option<PyReadonlyArray1<'_, f64>>,
+        width: Option<usize>,
         unlisted: Vec<u32>,
         pretokenizer: &str,
         characters: bool,
@@ -95,20 +142,20 @@ impl BpeEncoder {
         added: Vec<Added>,
     ) -> PyResult<Self> {
         let vocabulary = vocabulary(&arena, &offsets, &unlisted)?;
-        let method = match merges {
-            None => Method::LongestMatch,
-            Some((left, right, result)) => {
-                let (left, right, result) = (left.as_slice()?, right.as_slice()?, result.as_slice()?);
-                if left.len() != right.len() || left.len() != result.len() {
-                    return Err(misuse("left, right and result differ in length"));
-                }
-                let rows = left.iter().zip(right).zip(result);
-                Method::Merges(
-                    rows.map(|((&left, &right), &result)| [left, right, result])
-                        .collect(),
-                )
+        let method = match (method, merges, operations, scores) {
+            ("merges", Some(merges), ..) => Method::Merges(rows(&merges)?),
+            ("replay", _, Some((flat, ends)), _) => {
+                Method::Replay(operations_of(flat.as_slice()?, ends.as_slice()?)?)
             }
+            ("longest", ..) => Method::LongestPrefix,
+            ("longest_suffix", ..) => Method::LongestSuffix,
+            ("longest_first", ..) => Method::LongestFirst,
+            ("fewest", ..) => Method::Fewest,
+            ("unigram", _, _, Some(scores)) => Method::Unigram(scores.to_vec()?),
+            ("lib", _, _, Some(ranks)) => Method::Ranked(ranks.to_vec()?),
+            (other, ..) => return Err(misuse(format!("method {other:?} without what it needs"))),
         };
+        let supers = supers.as_ref().map(rows).transpose()?.unwrap_or_default();
         let added = added
             .into_iter()
             .map(|(content, id, special, normalized, lstrip, rstrip)| AddedToken {
@@ -123,7 +170,11 @@ impl BpeEncoder {
         py.detach(|| {
             Encoder::new(Parts {
                 vocabulary: vocabulary?,
+                transient,
                 method,
+                width,
+                scaffold,
+                supers,
                 pretokenizer: Pretokenizer::parse(pretokenizer)?,
                 unit: if characters { Unit::Character } else { Unit::Byte },
                 fallback: Fallback {
@@ -201,6 +252,54 @@ impl BpeEncoder {
         let spans = run(py, None, |control| {
             self.encoder
                 .encode_with_spans(data, allowed(allowed_special.as_ref()), control)
+        })?;
+        let n = spans.ids.len();
+        let ends = spans.ends.into_pyarray(py).reshape([n, 2])?;
+        Ok((spans.ids.into_pyarray(py), ends))
+    }
+
+    /// As `encode_batch`, one sampled encoding of each document. `sampling` is dropout, splits, ties or paths.
+    #[pyo3(signature = (data, offsets, sampling, parameter, seed, allowed_special=None, threads=1, progress=None))]
+    #[expect(clippy::too_many_arguments, reason = "an encoding and a sampling")]
+    fn sample_batch<'py>(
+        &self,
+        py: Python<'py>,
+        data: PyReadonlyArray1<'py, u8>,
+        offsets: PyReadonlyArray1<'py, i64>,
+        sampling: &str,
+        parameter: f64,
+        seed: u64,
+        allowed_special: Option<AllowedIds>,
+        threads: usize,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Pair<'py, u32, i64>> {
+        let (data, offsets) = (data.as_slice()?, offsets.as_slice()?);
+        let sampling = sampling_of(sampling, parameter)?;
+        let encoded = run(py, progress.as_ref(), |control| {
+            let sampler = self.encoder.sampler(sampling, seed)?;
+            let special = allowed(allowed_special.as_ref());
+            self.encoder
+                .sample_batch(data, offsets, special, sampler, threads, control)
+        })?;
+        Ok((encoded.ids.into_pyarray(py), encoded.offsets.into_pyarray(py)))
+    }
+
+    /// As `encode_with_spans`, one sampled encoding.
+    #[pyo3(signature = (data, sampling, parameter, seed, allowed_special=None))]
+    fn sample_with_spans<'py>(
+        &self,
+        py: Python<'py>,
+        data: &[u8],
+        sampling: &str,
+        parameter: f64,
+        seed: u64,
+        allowed_special: Option<AllowedIds>,
+    ) -> PyResult<Spans<'py>> {
+        let sampling = sampling_of(sampling, parameter)?;
+        let spans = run(py, None, |control| {
+            let sampler = self.encoder.sampler(sampling, seed)?;
+            let special = allowed(allowed_special.as_ref());
+            self.encoder.sample_with_spans(data, special, sampler, control)
         })?;
         let n = spans.ids.len();
         let ends = spans.ends.into_pyarray(py).reshape([n, 2])?;

@@ -3,13 +3,21 @@
 
 use pyo3::prelude::*;
 
+mod codes;
 mod counter;
 mod counts;
 mod documents;
 mod door;
 mod encoder;
 mod engine;
+mod engine_inputs;
 mod pretokenizer;
+mod runs;
+mod lexicon;
+mod lines;
+mod pathpiece;
+mod pretokenizer;
+mod sage;
 mod words;
 
 #[pymodule]
@@ -23,8 +31,19 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "release"
         },
     )?;
+    module.add_function(wrap_pyfunction!(documents::json_texts, module)?)?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::code_length, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::varint, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::zstd_size, module)?)?;
+    module.add_function(wrap_pyfunction!(codes::prune_tokens, module)?)?;
     module.add_function(wrap_pyfunction!(cpu_features, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::train_pathpiece, module)?)?;
+    module.add_function(wrap_pyfunction!(pathpiece::frequent_ngrams, module)?)?;
+    module.add_function(wrap_pyfunction!(lexicon::learn_lexicon, module)?)?;
+    module.add_class::<lines::LineSample>()?;
+    module.add_class::<lines::Lines>()?;
+    module.add_class::<sage::SageCutter>()?;
     module.add_class::<counter::CountStream>()?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<counts::PretokenCounts>()?;
@@ -32,6 +51,9 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<runs::RunCounter>()?;
+    module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
+    module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;
     Ok(())
 }
 

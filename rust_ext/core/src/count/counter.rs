@@ -14,6 +14,7 @@ use super::merge::{Stretch, merge};
 use super::pool::Pool;
 use super::portions::portions;
 use super::read::{Block, BlockReader};
+use super::room::require;
 use super::source::Source;
 use super::spill::RunFile;
 use super::stream::CountStream;
@@ -229,20 +230,26 @@ impl Counter {
         failure.map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// Ends counting.
+    /// Ends counting. The table is not part of a memory budget.
     ///
     /// # Errors
-    /// [`Error::Interrupted`]; with a memory budget, [`Error::File`] as [`Counter::finish_stream`]. The table
-    /// is not part of the budget.
+    /// [`Error::Interrupted`]; [`Error::TooLarge`] if the table is larger than the memory that is granted; after
+    /// spilling, [`Error::File`] as [`Counter::finish_stream`].
     pub fn finish(self, control: &Control) -> Result<PretokenCounts> {
-        if self.options.memory.is_some() {
-            let groups = self.groups.clone();
-            let whole = self.finish_stream(control)?.next_table(usize::MAX, control)?;
+        let threads = self.options.threads;
+        let buffers = self.buffers();
+        let (groups, runs, files) = self.sort(control)?;
+        if files.iter().any(|file| file.n_runs() > 0) {
+            let mut stream = CountStream::new(groups.clone(), runs, files, buffers, control)?;
+            let whole = stream.next_table(usize::MAX, control)?;
             return Ok(whole.unwrap_or_else(|| Stretch::default().into_table(groups)));
         }
-        let threads = self.options.threads;
-        let (groups, runs, _) = self.sort(control)?;
+        foresee(&runs)?;
         merge(groups, &runs, threads, control)
+    }
+
+    fn buffers(&self) -> usize {
+        self.options.memory.as_ref().map_or(BLOCK, Memory::for_buffers)
     }
 
     /// Ends counting; the table comes as a stream, which keeps to the memory budget.
@@ -250,7 +257,7 @@ impl Counter {
     /// # Errors
     /// [`Error::File`] if a temporary file cannot be written or read; [`Error::Interrupted`].
     pub fn finish_stream(self, control: &Control) -> Result<CountStream> {
-        let buffers = self.options.memory.as_ref().map_or(BLOCK, Memory::for_buffers);
+        let buffers = self.buffers();
         let (groups, runs, files) = self.sort(control)?;
         CountStream::new(groups, runs, files, buffers, control)
     }
@@ -266,6 +273,20 @@ impl Counter {
         let runs = sort_tables(tables, self.options.threads, control)?;
         Ok((self.groups, runs, files))
     }
+}
+
+/// Refuses to merge runs whose table alone is more than the system grants.
+///
+/// A cell takes 28 bytes besides those of its pretoken, and a group has at least as many cells as its longest run.
+///
+/// # Errors
+/// [`Error::TooLarge`].
+fn foresee(runs: &[Run]) -> Result<()> {
+    let least: usize = runs
+        .chunk_by(|a, b| a.group == b.group)
+        .filter_map(|runs| runs.iter().map(|run| 28 * run.len()).max())
+        .sum();
+    require(least)
 }
 
 /// Sorts every table on whichever thread is free; the runs come back in the order of their groups.

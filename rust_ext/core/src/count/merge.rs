@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::lock;
+use super::room::{can_allocate, require};
 use super::table::{INLINE, Long, Run, Short, prefix_key};
 use crate::engine::pages::vec_with_capacity;
 use crate::{Control, PretokenCounts, Result};
@@ -16,6 +17,8 @@ use crate::{Control, PretokenCounts, Result};
 const RANGE: usize = 1 << 15;
 /// Samples taken per range, so that ranges come out about equally long.
 const SAMPLES: usize = 16;
+/// What a merged range takes at most, but for pretokens that are very long.
+const RANGE_BYTES: usize = 8 << 20;
 const SHORT: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
@@ -86,6 +89,11 @@ impl Stretch {
 }
 
 impl Stretch {
+    /// Bytes in use.
+    pub fn bytes(&self) -> usize {
+        self.arena.len() + 16 * self.ends.len() + 12 * self.counts.len()
+    }
+
     /// The pretoken of the last row.
     pub fn last(&self) -> Option<&[u8]> {
         let end = *self.ends.last()? as usize;
@@ -115,7 +123,7 @@ impl Stretch {
 /// Merges runs, which must be ordered by group, on `threads` threads.
 ///
 /// # Errors
-/// [`crate::Error::Interrupted`].
+/// [`crate::Error::TooLarge`] for memory that is not granted; [`crate::Error::Interrupted`].
 pub fn merge(groups: Vec<String>, runs: &[Run], threads: usize, control: &Control) -> Result<PretokenCounts> {
     let splitters = splitters(runs);
     let n_ranges = splitters.len() + 1;
@@ -130,9 +138,10 @@ pub fn merge(groups: Vec<String>, runs: &[Run], threads: usize, control: &Contro
                 return Ok(());
             }
             control.check()?;
+            require(RANGE_BYTES)?;
             let low = range.checked_sub(1).map(|before| splitters[before]);
             merge_range(runs, low, splitters.get(range).copied(), &mut items, &mut stretch);
-            stretch = lock(&whole).append(range, stretch);
+            stretch = lock(&whole).append(range, stretch)?;
         }
     };
     super::parallel(threads.min(n_ranges), work)?;
@@ -149,13 +158,20 @@ struct Whole {
     early: BTreeMap<usize, Stretch>,
     /// Appended ones, whose memory is used again.
     spare: Vec<Stretch>,
+    /// Whether the table has room for everything.
+    has_room: bool,
 }
 
 impl Whole {
-    /// Room for all that is in `runs`, even if nothing falls together; memory that is not used is not touched.
+    /// Room for all that is in `runs`, even if nothing falls together; memory that is not used is not touched. Where
+    /// the system does not grant that, the table grows.
     fn new(groups: Vec<String>, runs: &[Run]) -> Self {
-        let n_cells = runs.iter().map(Run::len).sum();
-        let n_bytes = runs.iter().map(Run::n_bytes).sum();
+        let mut n_cells = runs.iter().map(Run::len).sum();
+        let mut n_bytes = runs.iter().map(Run::n_bytes).sum();
+        let has_room = can_allocate(28 * n_cells + n_bytes);
+        if !has_room {
+            (n_cells, n_bytes) = (0, 0);
+        }
         let mut table = PretokenCounts {
             groups,
             arena: vec_with_capacity(n_bytes),
@@ -171,15 +187,21 @@ impl Whole {
             next: 0,
             early: BTreeMap::new(),
             spare: Vec::new(),
+            has_room,
         }
     }
 
     /// Appends a stretch as soon as all before it are there; returns an empty one.
-    fn append(&mut self, number: usize, stretch: Stretch) -> Stretch {
+    fn append(&mut self, number: usize, stretch: Stretch) -> Result<Stretch> {
         self.early.insert(number, stretch);
         while let Some(mut stretch) = self.early.remove(&self.next) {
             self.next += 1;
             let table = &mut self.table;
+            if !self.has_room {
+                let held = table.arena.len() + 16 * table.offsets.len() + 12 * table.counts.len();
+                // No array grows to more than twice what must be in it.
+                require(2 * (held + stretch.bytes()))?;
+            }
             let bytes = table.arena.len() as u64;
             let before = table.counts.len() as u64;
             table.arena.append(&mut stretch.arena);
@@ -193,7 +215,7 @@ impl Whole {
             table.counts.append(&mut stretch.counts);
             self.spare.push(stretch);
         }
-        self.spare.pop().unwrap_or_default()
+        Ok(self.spare.pop().unwrap_or_default())
     }
 
     fn finish(self) -> PretokenCounts {

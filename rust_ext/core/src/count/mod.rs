@@ -13,31 +13,40 @@ mod merge;
 mod pool;
 mod portions;
 pub mod read;
+mod room;
+mod runs;
 mod slots;
 pub mod source;
 mod spill;
 mod stream;
 mod table;
 mod waiting;
+mod weight;
 mod worker;
 
 pub use add::add;
 pub use batches::{DocumentBatch, DocumentReader};
 pub use counter::{BLOCK, Counter, Memory, Options};
+pub use documents::json_texts;
+pub use runs::RunCounter;
 pub use source::{Boundary, Compression, Format, Source};
 pub use stream::CountStream;
+pub use weight::Weight;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
 
 use crate::Result;
 
-/// Runs `work` on `threads` threads, this one among them.
+/// Runs `work` on up to `threads` threads, this one among them: fewer where the system grants no more.
 ///
 /// # Errors
 /// The error of the first thread that returned one.
 fn parallel(threads: usize, work: impl Fn() -> Result<()> + Sync) -> Result<()> {
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+        let others: Vec<_> = (1..threads)
+            .map_while(|_| Builder::new().spawn_scoped(scope, &work).ok())
+            .collect();
         let mut outcome = work();
         for other in others {
             match other.join() {

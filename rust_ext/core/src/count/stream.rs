@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 type Take<'a> = dyn FnMut(&[u8], u32, u64) -> Result<()> + 'a;
 
 use super::merge::Stretch;
+use super::room::require;
 use super::spill::{RunFile, RunReader};
 use super::table::{INLINE, Run, inline_key, prefix_key};
 use crate::{Control, PretokenCounts, Result};
@@ -324,6 +325,8 @@ impl CountStream {
             if steps % STRIDE == 0 {
                 control.check()?;
                 control.advance(STRIDE);
+                // Until the next look no array grows by more than this.
+                require(2 * stretch.bytes())?;
             }
         }
         Ok((!stretch.ends.is_empty()).then(|| stretch.into_table(self.groups.clone())))

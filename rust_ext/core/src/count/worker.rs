@@ -1,6 +1,7 @@
 //! What one thread counts into: a table per group, and runs on disk once its share of the memory is full.
 
 use super::hot::{Entry, Hot, PAIRS};
+use super::room::{can_allocate, out_of_memory};
 use super::spill::RunFile;
 use super::stream::write_run;
 use super::table::{FIRST, Run, Table, hash_long};
@@ -256,13 +257,15 @@ impl Worker {
     }
 
     /// Lets `table` grow for a pretoken of `length` bytes, after writing everything to disk and starting afresh
-    /// where that would exceed the share. A failure to write waits in `failure` for the end of the text.
+    /// where that would exceed the share, or what the system grants. A failure waits in `failure` for the end of the
+    /// text; what is counted until then is lost.
     #[cold]
     fn make_room(&mut self, table: &mut Table, group: u32, length: usize, control: &Control) {
+        let is_granted = can_allocate(table.growth(length));
         if let (Some(spill), None) = (&mut self.spill, &self.failure) {
             let others = self.tables.iter().flatten();
             let held = table.bytes() + others.map(Table::bytes).sum::<usize>();
-            if held + table.growth(length) > spill.share {
+            if held + table.growth(length) > spill.share || !is_granted {
                 let others = self.tables.iter_mut().zip(0..);
                 let mut runs: Vec<Run> = others
                     .filter_map(|(other, group)| other.take().map(|other| other.into_run(group)))
@@ -273,6 +276,11 @@ impl Worker {
                     self.failure = write_run(runs, &mut spill.file, control).err();
                 }
             }
+        } else if self.failure.is_none() && !is_granted {
+            self.failure = Some(out_of_memory(table.growth(length)));
+        }
+        if self.failure.is_some() {
+            *table = Table::new(self.first);
         }
         if !table.has_room(length) {
             table.grow(length);

@@ -111,7 +111,7 @@ impl Atoms {
 }
 
 /// Whether every merge ranks above all merges that make its parts.
-fn is_monotone(merges: &[[u32; 3]], n_ids: usize) -> bool {
+pub(super) fn is_monotone(merges: &[[u32; 3]], n_ids: usize) -> bool {
     let mut last_made = vec![None; n_ids];
     for (rank, &[_, _, result]) in merges.iter().enumerate() {
         last_made[result as usize] = Some(rank);

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::{Allowed, Encoder, Matchers, Worker};
+use super::{Allowed, Encoder, Matchers, Sampler, Worker};
 use crate::{Control, Error, Result};
 
 /// Bytes of text in a task.
@@ -35,6 +35,15 @@ enum Task {
     },
 }
 
+/// What is to be encoded, and how.
+struct Job<'a> {
+    data: &'a [u8],
+    /// Document `i` is `data[bounds[i]..bounds[i + 1]]`.
+    bounds: &'a [usize],
+    matchers: &'a Matchers,
+    sampler: Option<Sampler>,
+}
+
 /// The ids of a task and how many of them each of its documents has.
 #[derive(Debug, Default)]
 struct Done {
@@ -56,24 +65,60 @@ impl Encoder {
         threads: usize,
         control: &Control,
     ) -> Result<Encoded> {
+        self.encode_batch_by(data, offsets, allowed, None, threads, control)
+    }
+
+    /// As [`Encoder::encode_batch`], each document with one sampled encoding.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode_batch`].
+    pub fn sample_batch(
+        &self,
+        data: &[u8],
+        offsets: &[i64],
+        allowed: Allowed<'_>,
+        sampler: Sampler,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Encoded> {
+        self.encode_batch_by(data, offsets, allowed, Some(sampler), threads, control)
+    }
+
+    fn encode_batch_by(
+        &self,
+        data: &[u8],
+        offsets: &[i64],
+        allowed: Allowed<'_>,
+        sampler: Option<Sampler>,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Encoded> {
         let bounds = checked(offsets, data.len())?;
         control.start("encoding", data.len() as u64);
         self.with_matchers(allowed, |matchers| {
-            let tasks = self.plan(
+            let job = Job {
                 data,
-                &bounds,
+                bounds: &bounds,
                 matchers,
-                if threads > 1 { TASK_BYTES } else { usize::MAX },
-            );
+                sampler,
+            };
+            let tasks = self.plan(&job, if threads > 1 { TASK_BYTES } else { usize::MAX }, control);
             let threads = threads.clamp(1, tasks.len().max(1));
-            let done = self.run(data, &bounds, matchers, &tasks, threads, control)?;
+            let done = self.run(&job, &tasks, threads, control)?;
             Ok(assemble(bounds.len() - 1, &tasks, done))
         })
     }
 
-    fn plan(&self, data: &[u8], bounds: &[usize], matchers: &Matchers, task_bytes: usize) -> Vec<Task> {
+    fn plan(&self, job: &Job<'_>, task_bytes: usize, control: &Control) -> Vec<Task> {
+        let &Job {
+            data,
+            bounds,
+            matchers,
+            sampler,
+        } = job;
+        let mut worker = self.take_worker();
         let mut tasks = Vec::new();
-        let cuttable = self.is_plain(matchers);
+        let cuttable = self.is_plain(matchers) && sampler.is_none();
         let mut first = 0;
         for document in 0..bounds.len() - 1 {
             let (start, end) = (bounds[document], bounds[document + 1]);
@@ -85,7 +130,7 @@ impl Encoder {
                 while from < end {
                     let rest = &data[from..end];
                     let to = (rest.len() > task_bytes)
-                        .then(|| self.pretokenizer.safe_split(rest, task_bytes))
+                        .then(|| self.cut(rest, task_bytes, &mut worker, control))
                         .flatten()
                         .map_or(end, |len| from + len);
                     tasks.push(Task::Piece {
@@ -110,18 +155,11 @@ impl Encoder {
                 end: bounds.len() - 1,
             });
         }
+        self.leave_worker(worker);
         tasks
     }
 
-    fn run(
-        &self,
-        data: &[u8],
-        bounds: &[usize],
-        matchers: &Matchers,
-        tasks: &[Task],
-        threads: usize,
-        control: &Control,
-    ) -> Result<Vec<Done>> {
+    fn run(&self, job: &Job<'_>, tasks: &[Task], threads: usize, control: &Control) -> Result<Vec<Done>> {
         let next = AtomicUsize::new(0);
         let stopped = AtomicBool::new(false);
         let work = || {
@@ -130,7 +168,7 @@ impl Encoder {
             while !stopped.load(Ordering::Relaxed) {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(task) = tasks.get(index) else { break };
-                let result = self.run_task(data, bounds, matchers, *task, &mut worker, control);
+                let result = self.run_task(job, *task, &mut worker, control);
                 if result.is_err() {
                     stopped.store(true, Ordering::Relaxed);
                 }
@@ -163,15 +201,13 @@ impl Encoder {
         finished.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn run_task(
-        &self,
-        data: &[u8],
-        bounds: &[usize],
-        matchers: &Matchers,
-        task: Task,
-        worker: &mut Worker,
-        control: &Control,
-    ) -> Result<Done> {
+    fn run_task(&self, job: &Job<'_>, task: Task, worker: &mut Worker, control: &Control) -> Result<Done> {
+        let &Job {
+            data,
+            bounds,
+            matchers,
+            sampler,
+        } = job;
         let mut done = Done::default();
         match task {
             Task::Piece { document, start, end } => {
@@ -188,8 +224,13 @@ impl Encoder {
                 for document in first..end {
                     let text = &data[bounds[document]..bounds[document + 1]];
                     let before = done.ids.len();
-                    self.encode_document(text, matchers, worker, &mut done.ids, control)
-                        .map_err(|error| in_document(error, document, 0))?;
+                    let result = match sampler {
+                        None => self.encode_document(text, matchers, worker, &mut done.ids, control),
+                        Some(sampler) => self
+                            .sample_document(text, matchers, sampler, worker, control)
+                            .map(|spans| done.ids.extend_from_slice(&spans.ids)),
+                    };
+                    result.map_err(|error| in_document(error, document, 0))?;
                     done.lengths.push(done.ids.len() - before);
                     unreported += text.len();
                     if unreported > 1 << 18 || document + 1 == end {
@@ -249,7 +290,7 @@ fn checked(offsets: &[i64], len: usize) -> Result<Vec<usize>> {
 }
 
 /// A length as a numpy offset; no allocation is longer than `i64::MAX`.
-pub(super) fn signed(len: usize) -> i64 {
+pub(in crate::encode) fn signed(len: usize) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX)
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::added::Part;
 use super::batch::signed;
 use super::normalize::Alignment;
-use super::{Allowed, Encoder, Matchers, Worker, shifted};
+use super::{Allowed, Encoder, Matchers, Scratch, Worker, shifted};
 use crate::{Control, Error, Result};
 
 /// How much text is encoded between two looks at the control.
@@ -106,9 +106,7 @@ impl Encoder {
             control.check()?;
             let rest = &text[start..];
             let len = if rest.len() > CHECK_BYTES {
-                self.pretokenizer
-                    .safe_split(rest, CHECK_BYTES)
-                    .unwrap_or(rest.len())
+                self.cut(rest, CHECK_BYTES, worker, control).unwrap_or(rest.len())
             } else {
                 rest.len()
             };
@@ -117,6 +115,44 @@ impl Encoder {
             start += len;
         }
         Ok(())
+    }
+
+    /// The smallest place known from `at` on where cutting the text cannot change its ids.
+    ///
+    /// Where pretokens are merged, the pretoken before or behind the place must not be one that can be merged. All
+    /// places where pretokens are safe are tried in turn; the stretch up to the next one is encoded to see.
+    pub(super) fn cut(
+        &self,
+        text: &[u8],
+        at: usize,
+        worker: &mut Worker,
+        control: &Control,
+    ) -> Option<usize> {
+        let mut from = self.pretokenizer.safe_split(text, at)?;
+        let Some(supers) = &self.supers else {
+            return Some(from);
+        };
+        loop {
+            let rest = &text[from..];
+            let len = self
+                .pretokenizer
+                .safe_split(rest, 1)
+                .filter(|&len| len < rest.len())?;
+            let (mut first, mut last) = (None, true);
+            let seen = self.pretokenizer.for_each(&rest[..len], |pretoken| {
+                let outcome = self.encode_pretoken(pretoken, &mut worker.scratch, control);
+                // What fails here fails again where it is encoded; until there any cut is good.
+                last = outcome.is_ok() && supers.joins(&worker.scratch.ids);
+                first.get_or_insert(last);
+            });
+            if seen.is_err() || first == Some(false) {
+                return Some(from);
+            }
+            from += len;
+            if !last {
+                return Some(from);
+            }
+        }
     }
 
     /// The ids of one document with their byte spans.
@@ -131,17 +167,36 @@ impl Encoder {
     ) -> Result<Spans> {
         control.start("encoding", document.len() as u64);
         let mut worker = self.take_worker();
-        let spans = std::cell::RefCell::new(Spans::default());
-        let result = self.with_matchers(allowed, |matchers| {
-            self.visit(
+        let spans = self.with_matchers(allowed, |matchers| {
+            self.spans_of(
                 document,
                 matchers,
-                |id, start, end| push(&mut spans.borrow_mut(), id, (start, end)),
-                |stretch| self.encode_spans(stretch, &mut worker, &mut spans.borrow_mut(), control),
+                &mut worker,
+                control,
+                |pretoken, _, scratch, control| self.encode_pretoken(pretoken, scratch, control),
             )
         });
         self.leave_worker(worker);
-        result.map(|()| spans.into_inner())
+        spans
+    }
+
+    /// Ids and spans of a document; `encode` is given each pretoken and its place, and fills `scratch`.
+    pub(super) fn spans_of(
+        &self,
+        document: &[u8],
+        matchers: &Matchers,
+        worker: &mut Worker,
+        control: &Control,
+        mut encode: impl FnMut(&[u8], usize, &mut Scratch, &Control) -> Result<()>,
+    ) -> Result<Spans> {
+        let spans = std::cell::RefCell::new(Spans::default());
+        self.visit(
+            document,
+            matchers,
+            |id, start, end| push(&mut spans.borrow_mut(), id, (start, end)),
+            |stretch| self.encode_spans(stretch, worker, &mut spans.borrow_mut(), control, &mut encode),
+        )?;
+        Ok(spans.into_inner())
     }
 
     fn encode_spans(
@@ -150,10 +205,13 @@ impl Encoder {
         worker: &mut Worker,
         spans: &mut Spans,
         control: &Control,
+        encode: &mut impl FnMut(&[u8], usize, &mut Scratch, &Control) -> Result<()>,
     ) -> Result<()> {
         let mut at = 0;
+        let mut place = stretch.origin + stretch.at;
         let mut failed = None;
         let mut since = 0;
+        let mut run = Vec::new();
         self.pretokenizer.for_each(stretch.text, |pretoken| {
             if failed.is_some() {
                 return;
@@ -163,9 +221,25 @@ impl Encoder {
                 since = 0;
                 failed = control.check().err();
             }
-            if let Err(error) = self.encode_pretoken(pretoken, &mut worker.scratch, control) {
-                failed = Some(placed(shifted(error, at), stretch));
+            let outcome = encode(pretoken, place, &mut worker.scratch, control);
+            place += pretoken.len();
+            if let Err(error) = outcome {
+                let waiting: usize = run
+                    .iter()
+                    .map(|&id| self.vocabulary.bytes(id).map_or(0, <[u8]>::len))
+                    .sum();
+                failed = Some(placed(shifted(error, at + waiting), stretch));
                 return;
+            }
+            if let Some(supers) = &self.supers {
+                if supers.joins(&worker.scratch.ids) {
+                    run.extend_from_slice(&worker.scratch.ids);
+                    return;
+                }
+                if let Err(error) = self.push_run(&mut run, &mut at, stretch, spans, control) {
+                    failed = Some(error);
+                    return;
+                }
             }
             let mut unknown = worker.scratch.unknown.iter();
             for &id in &worker.scratch.ids {
@@ -178,7 +252,30 @@ impl Encoder {
                 at += len;
             }
         })?;
-        failed.map_or(Ok(()), Err)
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.push_run(&mut run, &mut at, stretch, spans, control)
+    }
+
+    /// Merges the open run of pretokens and appends what it becomes.
+    fn push_run(
+        &self,
+        run: &mut Vec<u32>,
+        at: &mut usize,
+        stretch: &Stretch<'_>,
+        spans: &mut Spans,
+        control: &Control,
+    ) -> Result<()> {
+        if let Some(supers) = &self.supers {
+            supers.merge(run, control)?;
+        }
+        for id in run.drain(..) {
+            let len = self.vocabulary.bytes(id).map_or(0, <[u8]>::len);
+            push(spans, id, stretch.span(*at, *at + len));
+            *at += len;
+        }
+        Ok(())
     }
 
     /// Walks a document: `token` for every added token (id, start, end), `text` for every stretch between.

@@ -1,16 +1,21 @@
 //! The merge loop on one pretoken: again and again the pair of lowest rank, the leftmost of equals.
 //!
 //! Short words scan all ranks for the minimum (they fit one or two cache lines); long ones keep a heap of
-//! (rank, position) over a linked list, n log n. Both make the same choices, because a rank names one pair.
+//! (rank, position) over a linked list, n log n; very long ones go through the ranks in turn (`in_order`). All make
+//! the same choices, because a rank names one pair.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::pairs::{NONE, PairTable};
+use crate::in_order::{Steps, join_in_order};
 use crate::{Control, Error, Result};
 
 /// Up to this many symbols the linear scan is used.
 pub const SHORT: usize = 64;
+
+/// From this many symbols on ranks are taken in turn instead of from a heap, where the merge list allows it.
+const LONG: usize = 1 << 15;
 
 /// How many heap steps pass between two looks at the control.
 const CHECK_EVERY: u32 = 1 << 14;
@@ -67,7 +72,27 @@ pub fn merge_scanning(table: &PairTable, ids: &mut Vec<u32>, ranks: &mut [u32; S
     ids.truncate(n);
 }
 
+/// The merge list as steps that are carried out in turn.
+struct Ranks<'a>(&'a PairTable);
+
+impl Steps for Ranks<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn find(&mut self, left: u32, right: u32, _from: u32) -> u32 {
+        self.0.rank(left, right)
+    }
+
+    fn result(&self, step: u32) -> u32 {
+        self.0.result(step)
+    }
+}
+
 fn merge_by_heap(table: &PairTable, ids: &mut Vec<u32>, control: &Control) -> Result<()> {
+    if ids.len() >= LONG && table.is_in_order() {
+        return join_in_order(&mut Ranks(table), ids, control);
+    }
     let n = ids.len();
     let end = u32::try_from(n).map_err(|_| Error::TooLarge {
         message: format!("a pretoken of {n} symbols; at most 2^32 - 1 are supported"),

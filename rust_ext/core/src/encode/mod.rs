@@ -11,46 +11,60 @@ mod atoms;
 mod batch;
 mod cache;
 mod document;
+mod greedy;
+mod lattice;
+mod lexicon;
 mod merge;
+mod method;
 mod normalize;
 mod pairs;
+mod ranked;
 mod ranks;
+mod replay;
+mod sample;
+mod scaffold;
+mod supers;
 mod symbols;
 mod vocabulary;
 
 pub use added::AddedToken;
 pub use batch::Encoded;
 pub use document::Spans;
+pub use method::Method;
 pub use normalize::Normalizer;
 pub use pairs::{ID_LIMIT, NONE};
 pub use ranks::merges_of_ranks;
+pub use replay::Operation;
+pub use sample::{Sampler, Sampling};
 pub use symbols::{Fallback, Unit};
 pub use vocabulary::Vocabulary;
 
 use added::Matcher;
 use cache::{LongWords, SHORT_BYTES, ShortWords, short_key};
-use pairs::PairTable;
+use lattice::Places;
+use method::Model;
+use scaffold::Scaffold;
+use supers::{Run, Supers};
 use symbols::Alphabet;
 
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, Result};
 
-/// How a pretoken becomes tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Method {
-    /// Lowest rank first; `(left, right, result)` in rank order.
-    Merges(Vec<[u32; 3]>),
-    /// From left to right the longest token that fits.
-    LongestMatch,
-}
-
 /// What an encoder is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// Bytes of every id.
+    /// Bytes of every id, the transient ones included.
     pub vocabulary: Vocabulary,
+    /// Ids that exist only while a pretoken is encoded: they cannot be decoded.
+    pub transient: Vec<u32>,
     /// How a pretoken becomes tokens.
     pub method: Method,
+    /// Longest token, in bytes, that a method without merges looks for.
+    pub width: Option<usize>,
+    /// Tokens that fall into the parts of their merge after merging.
+    pub scaffold: Vec<u32>,
+    /// Merges of whole pretokens, `(left, right, result)` in rank order.
+    pub supers: Vec<[u32; 3]>,
     /// Where text is cut first.
     pub pretokenizer: Pretokenizer,
     /// What merging starts from.
@@ -83,6 +97,8 @@ pub enum Allowed<'a> {
 pub struct Encoder {
     vocabulary: Vocabulary,
     model: Model,
+    scaffold: Option<Scaffold>,
+    supers: Option<Supers>,
     alphabet: Alphabet,
     pretokenizer: Pretokenizer,
     whole_words: bool,
@@ -92,12 +108,6 @@ pub struct Encoder {
     plain: Matchers,
     all: Matchers,
     workers: Mutex<Vec<Worker>>,
-}
-
-#[derive(Debug)]
-enum Model {
-    Merges(PairTable),
-    LongestMatch(aho_corasick::AhoCorasick, Vec<u32>),
 }
 
 /// The matchers over the text as given and over the normalized text.
@@ -115,10 +125,14 @@ struct Worker {
     scratch: Scratch,
 }
 
+/// The tokens of the pretoken at hand, and what methods keep between pretokens.
 #[derive(Debug, Default)]
 struct Scratch {
     ids: Vec<u32>,
+    /// Byte lengths of the unknown tokens among `ids`.
     unknown: Vec<u32>,
+    places: Places,
+    run: Run,
 }
 
 impl Encoder {
@@ -137,22 +151,22 @@ impl Encoder {
         if let Some(id) = parts.fallback.unknown.filter(|&id| !known(id)) {
             return fail(format!("unknown token {id} is not in the vocabulary"));
         }
-        let model = match &parts.method {
-            Method::Merges(merges) => {
-                for (rank, merge) in merges.iter().enumerate() {
-                    if let Some(id) = merge.iter().find(|&&id| !known(id)) {
-                        return fail(format!(
-                            "merge {rank} uses id {id}, which is not in the vocabulary"
-                        ));
-                    }
-                    if parts.fallback.unknown.is_some_and(|id| merge.contains(&id)) {
-                        return fail(format!("merge {rank} uses the unknown token"));
-                    }
-                }
-                Model::Merges(PairTable::new(merges)?)
+        parts.method.check(vocabulary, parts.fallback.unknown)?;
+        for (rank, merge) in parts.supers.iter().enumerate() {
+            if let Some(id) = merge.iter().find(|&&id| !known(id)) {
+                return fail(format!(
+                    "super-merge {rank} uses id {id}, which is not in the vocabulary"
+                ));
             }
-            Method::LongestMatch => longest_match(vocabulary)?,
-        };
+        }
+        let model = Model::new(&parts.method, vocabulary, parts.width)?;
+        let merging = matches!(parts.method, Method::Merges(_) | Method::Replay(_));
+        let scaffold = (merging && !parts.scaffold.is_empty())
+            .then(|| Scaffold::new(&parts.scaffold, &parts.method.merges(), vocabulary))
+            .transpose()?;
+        let supers = (!parts.supers.is_empty())
+            .then(|| Supers::new(&parts.supers))
+            .transpose()?;
         let mut alphabet = Alphabet::new(vocabulary, parts.unit, parts.fallback.clone())?;
         if let (Model::Merges(table), Method::Merges(merges)) = (&model, &parts.method) {
             alphabet.use_atoms(merges, table, vocabulary)?;
@@ -161,10 +175,12 @@ impl Encoder {
         let all = matchers(&parts.added, parts.normalizer, |_| true)?;
         Ok(Self {
             model,
+            scaffold,
+            supers,
             alphabet,
             plain,
             all,
-            vocabulary: parts.vocabulary,
+            vocabulary: parts.vocabulary.without(&parts.transient),
             pretokenizer: parts.pretokenizer,
             whole_words: parts.whole_words,
             normalizer: parts.normalizer,
@@ -216,55 +232,11 @@ impl Encoder {
                 return Ok(());
             }
         }
-        match &self.model {
-            Model::Merges(table) => {
-                self.alphabet
-                    .spell(pretoken, &mut scratch.ids, &mut scratch.unknown)?;
-                merge::merge(table, &mut scratch.ids, control)
-            }
-            Model::LongestMatch(automaton, ids) => {
-                self.match_longest(automaton, ids, pretoken, scratch, control)
-            }
+        self.model.encode(pretoken, &self.alphabet, scratch, control)?;
+        if let Some(scaffold) = &self.scaffold {
+            scaffold.demolish(&mut scratch.ids);
         }
-    }
-
-    fn match_longest(
-        &self,
-        automaton: &aho_corasick::AhoCorasick,
-        ids: &[u32],
-        pretoken: &[u8],
-        scratch: &mut Scratch,
-        control: &Control,
-    ) -> Result<()> {
-        let mut done = 0;
-        let place = |error, offset: usize| match error {
-            Error::NotEncodable {
-                document,
-                offset: at,
-                message,
-            } => Error::NotEncodable {
-                document,
-                offset: at + offset as u64,
-                message,
-            },
-            other => other,
-        };
-        for (i, found) in automaton.find_iter(pretoken).enumerate() {
-            if i % (1 << 14) == 0 {
-                control.check()?;
-            }
-            let gap = &pretoken[done..found.start()];
-            if !gap.is_empty() {
-                self.alphabet
-                    .spell(gap, &mut scratch.ids, &mut scratch.unknown)
-                    .map_err(|error| place(error, done))?;
-            }
-            scratch.ids.push(ids[found.pattern().as_usize()]);
-            done = found.end();
-        }
-        self.alphabet
-            .spell(&pretoken[done..], &mut scratch.ids, &mut scratch.unknown)
-            .map_err(|error| place(error, done))
+        Ok(())
     }
 
     /// Appends the ids of `text`, in which no added token is looked for, to `out`.
@@ -278,6 +250,30 @@ impl Encoder {
         out: &mut Vec<u32>,
         control: &Control,
     ) -> Result<()> {
+        match &self.supers {
+            None => self.encode_words(text, worker, out, control, |_, _, _| Ok(())),
+            Some(supers) => {
+                let mut run = std::mem::take(&mut worker.scratch.run);
+                let result = self.encode_words(text, worker, out, control, |ids, out, control| {
+                    supers.before(ids, &mut run, out, control)
+                });
+                let result = result.and_then(|()| supers.close(&mut run, out, control));
+                worker.scratch.run = run;
+                result
+            }
+        }
+    }
+
+    /// Appends the ids of all pretokens; `before` is told each pretoken's ids before they are appended.
+    #[inline]
+    fn encode_words(
+        &self,
+        text: &[u8],
+        worker: &mut Worker,
+        out: &mut Vec<u32>,
+        control: &Control,
+        mut before: impl FnMut(&[u32], &mut Vec<u32>, &Control) -> Result<()>,
+    ) -> Result<()> {
         let Worker { short, long, scratch } = worker;
         let mut at = 0;
         let mut failed = None;
@@ -290,6 +286,9 @@ impl Encoder {
                 key = short_key(text, start, pretoken.len());
                 if let Some((ids, n)) = short.get(key) {
                     if n > 0 {
+                        if let Err(error) = before(&ids[..n], out, control) {
+                            failed = Some(error);
+                        }
                         let end = out.len() + n;
                         out.extend_from_slice(&ids);
                         out.truncate(end);
@@ -298,13 +297,22 @@ impl Encoder {
                     remembered = true;
                 }
             }
-            if remembered && append_remembered(long, pretoken, out) {
-                return;
+            if remembered {
+                if let Some(ids) = long.get(pretoken) {
+                    if let Err(error) = before(ids, out, control) {
+                        failed = Some(error);
+                    }
+                    append(ids, out);
+                    return;
+                }
             }
             if failed.is_some() {
                 return;
             }
-            if let Err(error) = self.encode_unseen(pretoken, scratch, control) {
+            let outcome = self
+                .encode_unseen(pretoken, scratch, control)
+                .and_then(|()| before(&scratch.ids, out, control));
+            if let Err(error) = outcome {
                 failed = Some(shifted(error, start));
                 return;
             }
@@ -325,14 +333,10 @@ impl Encoder {
     }
 }
 
-/// Appends the ids of a word that [`LongWords`] remembers; whether it does.
+/// Appends the ids of a long word; kept out of line, because most words are short.
 #[inline(never)]
-fn append_remembered(long: &LongWords, pretoken: &[u8], out: &mut Vec<u32>) -> bool {
-    let found = long.get(pretoken);
-    if let Some(ids) = found {
-        out.extend_from_slice(ids);
-    }
-    found.is_some()
+fn append(ids: &[u32], out: &mut Vec<u32>) {
+    out.extend_from_slice(ids);
 }
 
 /// The same error, its offset counted from `by` bytes earlier.
@@ -371,21 +375,4 @@ fn matchers(
         raw: Matcher::new(raw)?,
         normalized: Matcher::new(normalized)?,
     })
-}
-
-fn longest_match(vocabulary: &Vocabulary) -> Result<Model> {
-    let ids: Vec<u32> = (0..vocabulary.len() as u32)
-        .filter(|&id| {
-            vocabulary
-                .bytes(id)
-                .is_some_and(|bytes| vocabulary.find(bytes) == id)
-        })
-        .collect();
-    let automaton = aho_corasick::AhoCorasick::builder()
-        .match_kind(aho_corasick::MatchKind::LeftmostLongest)
-        .build(ids.iter().filter_map(|&id| vocabulary.bytes(id)))
-        .map_err(|error| Error::Vocabulary {
-            message: format!("longest match: {error}"),
-        })?;
-    Ok(Model::LongestMatch(automaton, ids))
 }

@@ -26,6 +26,7 @@ pub struct PairTable {
     filter: Vec<u64>,
     filter_shift: u32,
     results: Vec<u32>,
+    in_order: bool,
 }
 
 impl PairTable {
@@ -46,6 +47,7 @@ impl PairTable {
             filter: vec![0; 1 << (bits - 4)],
             filter_shift: 64 - (bits - 4),
             results: merges.iter().map(|merge| merge[2]).collect(),
+            in_order: false,
         };
         for (rank, &[left, right, result]) in merges.iter().enumerate() {
             if left.max(right).max(result) >= ID_LIMIT {
@@ -58,6 +60,8 @@ impl PairTable {
             }
             table.insert(key(left, right), rank as u64);
         }
+        let n_ids = merges.iter().flatten().max().map_or(0, |&id| id as usize + 1);
+        table.in_order = super::atoms::is_monotone(merges, n_ids);
         Ok(table)
     }
 
@@ -99,6 +103,16 @@ impl PairTable {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Whether every merge ranks above all merges that make its parts.
+    pub fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// Number of merges.
+    pub fn len(&self) -> usize {
+        self.results.len()
     }
 
     /// The token that the merge of this rank makes.

@@ -141,6 +141,52 @@ impl Alphabet {
         }
     }
 
+    /// As [`Alphabet::spell`], but always unit by unit, never from whole characters of a byte vocabulary.
+    ///
+    /// # Errors
+    /// As [`Alphabet::spell`].
+    pub fn spell_units(&self, pretoken: &[u8], ids: &mut Vec<u32>, unknown: &mut Vec<u32>) -> Result<()> {
+        match self.unit {
+            Unit::Byte => self.spell_pieces(pretoken.chunks(1).enumerate(), ids, unknown),
+            Unit::Character => self.spell(pretoken, ids, unknown),
+        }
+    }
+
+    /// How many bytes the unit at `at` has: 1, or those of a character; 0 at the end.
+    #[inline]
+    pub fn unit_width(&self, text: &[u8], at: usize) -> usize {
+        let rest = &text[at..];
+        let Some(&lead) = rest.first() else { return 0 };
+        let width = match lead {
+            _ if self.unit == Unit::Byte => 1,
+            0..0xC0 => 1,
+            0xC0..0xE0 => 2,
+            0xE0..0xF0 => 3,
+            _ => 4,
+        };
+        let whole = rest
+            .get(..width)
+            .is_some_and(|unit| std::str::from_utf8(unit).is_ok());
+        if whole { width } else { 1 }
+    }
+
+    /// How many symbols a unit is spelled in; `None` when there is none for it.
+    pub fn n_symbols(&self, unit: &[u8]) -> Option<usize> {
+        let available = |bytes: &&Vec<u32>| unit.iter().all(|&byte| bytes[usize::from(byte)] != NONE);
+        if self.find(unit) != NONE {
+            Some(1)
+        } else if self
+            .fallback
+            .bytes
+            .as_ref()
+            .is_some_and(|bytes| available(&bytes))
+        {
+            Some(unit.len())
+        } else {
+            self.fallback.unknown.map(|_| 1)
+        }
+    }
+
     fn spell_pieces<'text>(
         &self,
         pieces: impl Iterator<Item = (usize, &'text [u8])>,

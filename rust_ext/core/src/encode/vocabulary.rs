@@ -64,6 +64,28 @@ impl Vocabulary {
         self.offsets[id as usize] as usize..self.offsets[id as usize + 1] as usize
     }
 
+    /// The same vocabulary, in which the ids given have no bytes. They must be unlisted.
+    #[must_use]
+    pub fn without(self, ids: &[u32]) -> Self {
+        if ids.is_empty() {
+            return self;
+        }
+        let gone: rustc_hash::FxHashSet<u32> = ids.iter().copied().collect();
+        let mut arena = Vec::with_capacity(self.arena.len());
+        let mut offsets = vec![0];
+        for id in 0..self.len() as u32 {
+            if !gone.contains(&id) {
+                arena.extend_from_slice(&self.arena[self.range(id)]);
+            }
+            offsets.push(arena.len() as u64);
+        }
+        Self {
+            arena,
+            offsets,
+            index: self.index,
+        }
+    }
+
     /// One more than the largest id.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1

@@ -85,6 +85,11 @@ impl Blocks {
         address(index, start)
     }
 
+    /// Whether a list of `grown` positions fits the block of a list of `len`.
+    pub(crate) fn same_capacity(len: u32, grown: u32) -> bool {
+        class(len as usize).0 == class(grown as usize).0
+    }
+
     /// Gives the block of a list of `len` positions back.
     pub(crate) fn give_back(&mut self, start: u64, len: u32) {
         let class = class(len as usize).0;

@@ -1,7 +1,8 @@
 //! The words: one array of {symbol, weight} over all initial symbols of all unique words.
 //!
-//! Words stand between [`EDGE`] cells. A token is written at the first and at the last cell it covers; the cells
-//! between hold [`INSIDE`]. A token's length in cells follows from its id, so neighbours need no links: the
+//! Words stand between [`EDGE`] cells. A token is written at the first and, marked [`LAST`], at the last cell it
+//! covers (a token of one cell without the mark); the cells between hold [`INSIDE`]. So a cell that holds a token
+//! unmarked is where it starts, which a stale position relies on where tokens can be split again. A token's length in cells follows from its id, so neighbours need no links: the
 //! token on the right starts behind the last cell, and the cell before the first names the token on the left.
 //! Words of one symbol never meet a neighbour and are only counted.
 
@@ -10,10 +11,12 @@ use super::pages;
 use super::tokens::Tokens;
 use crate::{Control, Error, PretokenCounts, Result};
 
+/// Marks the last cell of a token of several.
+pub(crate) const LAST: u32 = 1 << 31;
 /// Between words.
-pub(crate) const EDGE: u32 = u32::MAX;
+pub(crate) const EDGE: u32 = LAST - 1;
 /// Inside a token of more than two cells.
-pub(crate) const INSIDE: u32 = u32::MAX - 1;
+pub(crate) const INSIDE: u32 = EDGE - 1;
 
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
@@ -67,6 +70,25 @@ impl Weights {
             self.counts.push(count);
         }
         self.totals.push(total);
+        self.starts.push(self.groups.len() as u64);
+        Ok(INDEX | index)
+    }
+
+    /// The weight of something that occurs `count` times in the only group.
+    pub(super) fn encode_count(&mut self, count: u64) -> Result<u32> {
+        debug_assert_eq!(self.group_bits, 0, "there is one group");
+        if count < u64::from(INDEX) {
+            return Ok(count as u32);
+        }
+        let index = self.totals.len() as u32;
+        if index >= INDEX {
+            return Err(Error::TooLarge {
+                message: "more than 2^31 sequences occur 2^31 times".into(),
+            });
+        }
+        self.groups.push(0);
+        self.counts.push(count);
+        self.totals.push(count);
         self.starts.push(self.groups.len() as u64);
         Ok(INDEX | index)
     }

@@ -100,7 +100,7 @@ impl Engine {
 
     /// Takes lost occurrences off a pair, if it is followed; a pair below the floor is followed no longer.
     #[inline]
-    fn lower<const TRACK: bool>(&mut self, key: u64, lost: u64, shares: &[Share]) {
+    pub(super) fn lower<const TRACK: bool>(&mut self, key: u64, lost: u64, shares: &[Share]) {
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
@@ -109,6 +109,10 @@ impl Engine {
         if TRACK && let Some(groups) = &mut self.groups {
             groups.lower(entry.groups, shares);
             reaches = reaches || groups.any_reaches_floor(groups.shares(entry.groups));
+        }
+        if !reaches && entry.count > 0 && self.rising.is_some() {
+            let (left, right) = super::ties::pair(key);
+            reaches = self.is_always_followed(left, right);
         }
         if !reaches && let Some(entry) = self.table.remove(key) {
             self.forget_lists(&entry);

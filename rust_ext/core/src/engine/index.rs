@@ -8,7 +8,7 @@ use super::heap::Claim;
 use super::sketch::Sketch;
 use super::square::SIDE;
 use super::table::{Entry, Table, VACANT};
-use super::ties::key;
+use super::ties::{key, pair};
 use crate::{Control, Result};
 
 /// Which counts a pair is followed for.
@@ -82,7 +82,7 @@ impl Engine {
                             && sketch.may_reach(key, u64::from(group) + 1, groups.floor(group)));
                 });
             }
-            if may
+            if (may || self.is_always_followed(left, right))
                 && fresh.get(key).is_none()
                 && self.table.get(key).is_none()
                 && self.is_allowed(left, right)
@@ -108,8 +108,10 @@ impl Engine {
             }
             Ok(())
         })?;
-        let misses = |&(_, entry): &(u64, &Entry)| {
+        let misses = |&(key, entry): &(u64, &Entry)| {
+            let (left, right) = pair(key);
             entry.count < self.floor
+                && !self.is_always_followed(left, right)
                 && groups
                     .as_ref()
                     .is_none_or(|groups| !groups.any_reaches_floor(groups.shares(entry.groups)))
@@ -142,6 +144,9 @@ impl Engine {
         self.groups = groups;
         for (key, &entry) in fresh.iter() {
             self.table.insert(key, entry)?;
+        }
+        if let Some(rising) = &mut self.rising {
+            rising.clear();
         }
         self.claim_all(columns);
         self.claim_fresh(&fresh, columns);

@@ -1,6 +1,6 @@
 //! One merge: replace the pair wherever it stands.
 
-use super::cells::{Cell, EDGE, INSIDE};
+use super::cells::{Cell, EDGE, INSIDE, LAST};
 use super::neighbours::{Replaced, Scratch};
 use super::pages::prefetch;
 use super::table::Entry;
@@ -50,13 +50,31 @@ impl Engine {
         scratch: &mut Scratch,
         control: &Control,
     ) -> Result<Merged> {
-        let count = self.take_positions(left, right, &mut scratch.positions);
         let spelled = [self.tokens.bytes(left), self.tokens.bytes(right)].concat();
+        let span = self.spans[left as usize] + self.spans[right as usize];
+        if let Some(id) = self.tokens.id_of(&spelled)
+            && self.words.token_counts[id as usize] > 0
+            && self.spans[id as usize] != span
+        {
+            self.tokens.mint(&spelled)?;
+            return self.rebuild(left, right, id, control);
+        }
+        let count = self.take_positions(left, right, &mut scratch.positions);
         let result = self.tokens.mint(&spelled)?;
         let n_ids = self.tokens.len();
         self.spans.resize(n_ids, 0);
-        self.spans[result as usize] = self.spans[left as usize] + self.spans[right as usize];
+        self.spans[result as usize] = span;
+        if !self.sizes.is_empty() {
+            self.sizes.resize(n_ids, 0);
+            self.sizes[result as usize] = self.sizes[left as usize] + self.sizes[right as usize];
+        }
         self.words.token_counts.resize(n_ids, 0);
+        if let Some(rising) = &mut self.rising {
+            rising.occurrences.resize(n_ids, Vec::new());
+        }
+        if let Some(locked) = &mut self.is_locked {
+            locked.resize(n_ids, false);
+        }
         // Only then can pairs with the result exist already, and rise.
         let is_known = self.words.token_counts[result as usize] > 0;
 
@@ -69,14 +87,24 @@ impl Engine {
         self.words.token_counts[right as usize] -= replaced;
         self.words.token_counts[result as usize] += replaced;
         self.n_merges += 1;
-        if is_known {
+        if let Some(rising) = &mut self.rising {
+            let positions = scratch.replaced.iter().map(|occurrence| occurrence.position);
+            rising.occurrences[result as usize].extend(positions);
+        }
+        if is_known && self.rising.is_some() {
+            self.follow_known(left, right, result, scratch)?;
+        } else if is_known {
             self.index(control)?;
         } else {
             self.follow::<TRACK>(left, right, result, scratch)?;
         }
         Ok(Merged {
             result,
-            count,
+            count: if self.setup.overlap || left != right {
+                count
+            } else {
+                replaced
+            },
             replaced,
         })
     }
@@ -87,6 +115,9 @@ impl Engine {
         if let Some(entry) = self.table.remove(key(left, right)) {
             positions.extend_from_slice(self.blocks.list(entry.start, entry.len));
             self.forget_lists(&entry);
+            if self.rising.is_some() && !positions.is_sorted() {
+                positions.sort_unstable();
+            }
             return entry.count;
         }
         let mut count = 0;
@@ -158,11 +189,11 @@ impl Engine {
                 }
                 let end = start + span;
                 let weight = cells[start].weight;
-                let (before, after) = (cells[start - 1].symbol, cells[end].symbol);
+                let (before, after) = (cells[start - 1].symbol & !LAST, cells[end].symbol);
                 cells[middle - 1].symbol = INSIDE;
                 cells[middle].symbol = INSIDE;
                 cells[start].symbol = result;
-                cells[end - 1].symbol = result;
+                cells[end - 1].symbol = result | LAST;
                 let count = weights.total(weight);
                 total += count;
                 weights.each(weight, |group, count| lengths[group as usize] -= count);

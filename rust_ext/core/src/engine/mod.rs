@@ -2,7 +2,8 @@
 //!
 //! A caller asks for the best pair and orders a merge, over and over; which pair it orders is the variant. The
 //! engine keeps three promises: counts are exact (u64, each adjacency counted, so `x x x` holds (x, x) twice);
-//! replacement is leftmost first, without overlap; equal counts are ordered by a named rule.
+//! replacement is leftmost first, without overlap; equal counts are ordered by a named rule. ([`Setup::overlap`]
+//! leaves the overlaps out, [`Setup::deletions`] lets tokens be split again.)
 //!
 //! What makes it fast:
 //! * words are flat cells with boundary tags ([`cells`]), so a merge touches one cache line per occurrence;
@@ -19,33 +20,51 @@
 mod alphabet;
 mod blocks;
 mod cells;
+mod delete;
+mod disjoint;
 mod floors;
 mod follow;
+mod gains;
 mod groups;
 mod heap;
 mod index;
 mod merge;
 mod neighbours;
 pub(crate) mod pages;
+mod picky;
+mod pieces;
 mod plain;
+mod replay;
 mod resume;
+mod scaffold;
+mod sequences;
 mod setup;
 mod sketch;
 mod square;
 mod table;
 mod ties;
 mod tokens;
+mod top;
+mod unlock;
 mod verify;
+mod vetoes;
+mod whole;
 
 pub use alphabet::Layout;
+pub use picky::{Deletion, Operations, Parts, run_picky};
 pub use plain::{Log, run_plain};
-pub use resume::{Given, Segments, Vetoes, replay};
+pub use replay::{Past, replay, steps_met};
+pub use resume::{Given, Segments};
+pub use scaffold::{ScaffoldLog, run_scaffold};
+pub use sequences::Sequences;
 pub use setup::{AlphabetOrder, InitialAlphabet, Setup, TieRule, Uncovered, Unit};
 pub use tokens::Tokens;
+pub use vetoes::Vetoes;
 
 use alphabet::Alphabet;
 use blocks::Blocks;
 use cells::Words;
+use gains::Rising;
 use groups::Groups;
 use heap::{Claim, Heap};
 use neighbours::Scratch;
@@ -85,6 +104,8 @@ pub struct Engine {
     words: Words,
     /// A token's length in cells, by id.
     spans: Vec<u32>,
+    /// A token's length in symbols, by id, where a cell of its own may hold a longer token; else the spans tell.
+    sizes: Vec<u32>,
     table: Table,
     blocks: Blocks,
     heap: Heap,
@@ -96,6 +117,12 @@ pub struct Engine {
     /// So many ids were there before the run, each of which may be a word of its own.
     n_given: usize,
     vetoes: Option<Vetoes>,
+    /// What is kept where pairs can rise.
+    rising: Option<Rising>,
+    /// Whether tokens of one spelling always have the same number of cells.
+    spells_uniquely: bool,
+    /// Which ids take no part in pairs yet, where pairs are unlocked one by one.
+    is_locked: Option<Vec<bool>>,
     /// A merge or an index was interrupted half-way.
     torn: bool,
 }
@@ -114,6 +141,9 @@ impl Engine {
             spans[symbol as usize] = 1;
         }
         let mut engine = Self::assemble(setup, tokens, layout, words, spans);
+        if engine.setup.deletions {
+            engine.rising = Some(Rising::new(vec![Vec::new(); engine.tokens.len()], true));
+        }
         engine.set_first_floors();
         engine.index(control)?;
         Ok(engine)
@@ -129,6 +159,7 @@ impl Engine {
             layout,
             words,
             spans,
+            sizes: Vec::new(),
             table: Table::new(),
             blocks: Blocks::new(),
             heap: Heap::default(),
@@ -137,6 +168,9 @@ impl Engine {
             n_merges: 0,
             n_given: 0,
             vetoes: None,
+            rising: None,
+            spells_uniquely: true,
+            is_locked: None,
             torn: false,
         }
     }
@@ -180,6 +214,11 @@ impl Engine {
         &self.words.lengths
     }
 
+    /// How often each token occurs now.
+    pub fn token_counts(&self) -> &[u64] {
+        &self.words.token_counts
+    }
+
     /// How often token `id` occurs now.
     ///
     /// # Errors
@@ -205,7 +244,12 @@ impl Engine {
             }
         }
         loop {
-            if let Some(claim) = self.settle_top(group) {
+            let claim = self.settle_top(group);
+            let threshold = claim.map_or(self.floor, |claim| claim.count);
+            if self.rising.is_some() && self.settle_gains(threshold)? {
+                continue;
+            }
+            if let Some(claim) = claim {
                 let (left, right) = pair(claim.key);
                 return Ok(Some(Best {
                     left,
@@ -230,7 +274,7 @@ impl Engine {
             let entry = self.table.get(claim.key);
             let count = match (group, &self.groups) {
                 (Some(group), Some(groups)) => entry.map_or(0, |entry| groups.count(entry.groups, group)),
-                _ => entry.map_or(0, |entry| entry.count),
+                _ => self.chosen_count(claim.key),
             };
             debug_assert!(count <= claim.count, "a claim never under-states its pair");
             if count == claim.count {
@@ -267,7 +311,16 @@ impl Engine {
             self.check_group(group)?;
         }
         match (self.table.get(key(left, right)), group, &self.groups) {
-            (Some(entry), None, _) => Ok(entry.count),
+            (Some(_), None, _) => Ok(self.chosen_count(key(left, right))),
+            (None, None, _) if left == right && !self.setup.overlap => {
+                let mut positions = Vec::new();
+                self.walk(|position, a, b, _| {
+                    if (a, b) == (left, right) {
+                        positions.push(position);
+                    }
+                });
+                Ok(self.merges_at(left, positions.into_iter()))
+            }
             (Some(entry), Some(group), Some(groups)) => Ok(groups.count(entry.groups, group)),
             _ => {
                 let mut sum = 0;
@@ -308,18 +361,40 @@ impl Engine {
     /// Whether the token made of these two may exist.
     #[inline]
     fn is_allowed(&self, left: u32, right: u32) -> bool {
-        self.setup
-            .max_token_length
-            .is_none_or(|limit| self.spans[left as usize] + self.spans[right as usize] <= limit)
-            && !self.is_vetoed(left, right)
+        self.setup.max_token_length.is_none_or(|limit| {
+            let sizes = if self.sizes.is_empty() {
+                &self.spans
+            } else {
+                &self.sizes
+            };
+            sizes[left as usize] + sizes[right as usize] <= limit
+        }) && !self.is_vetoed(left, right)
+            && !self.has_locked(left, right)
+    }
+
+    #[inline]
+    fn has_locked(&self, left: u32, right: u32) -> bool {
+        self.is_locked
+            .as_ref()
+            .is_some_and(|locked| locked[left as usize] || locked[right as usize])
     }
 
     #[inline]
     fn is_vetoed(&self, left: u32, right: u32) -> bool {
-        match &self.vetoes {
+        let by_rule = match &self.vetoes {
             None => false,
             Some(vetoes) => !vetoes.allow(left, right, &self.tokens),
-        }
+        };
+        by_rule || (!self.spells_uniquely && self.spells_another(left, right))
+    }
+
+    /// Whether a token of another number of cells spells the pair too.
+    fn spells_another(&self, left: u32, right: u32) -> bool {
+        let spelled = [self.tokens.bytes(left), self.tokens.bytes(right)].concat();
+        let span = self.spans[left as usize] + self.spans[right as usize];
+        self.tokens
+            .id_of(&spelled)
+            .is_some_and(|id| self.spans.get(id as usize).is_some_and(|&known| known != span))
     }
 
     fn check_group(&self, group: u32) -> Result<()> {

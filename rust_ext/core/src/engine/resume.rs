@@ -2,19 +2,20 @@
 //!
 //! A run that is resumed knows nothing of how its tokens came about; it needs what each id spells and into
 //! which ids each pretoken is cut now. There are two sources of that segmentation. An encoder gives what the
-//! tokenizer makes of text: the start of an extension. [`replay`] gives the state that training had after its
-//! last step: the start of a continuation. The two differ only where a step made a token that an earlier step
-//! already used: an encoder then goes back to the earlier step, training never did.
+//! tokenizer makes of text: the start of an extension ([`Engine::resume`]). Repeating the steps of its training
+//! gives the state that training had after the last one: the start of a continuation ([`Engine::proceed`]). The
+//! two differ only where a step made a token that an earlier step already used: an encoder then goes back to the
+//! earlier step, training never did.
+//!
+//! A given token takes one cell however long it is, so words are laid out in 8 bytes per token of the start and
+//! not per byte of text. A token's span is then no function of its bytes: where a merge spells a token that is
+//! there already with another span, all words are laid out anew ([`Engine::rebuild`]).
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use super::alphabet::{Alphabet, Layout, Piece};
-use super::cells::{Cell, EDGE, INSIDE, Weights, Words, check_size, each_row};
+use super::alphabet::Layout;
+use super::cells::{Cell, EDGE, Weights, Words, check_size, each_row};
+use super::replay::{Past, Replayer};
 use super::tokens::{MAX_IDS, Tokens};
-use super::{Engine, Setup, Unit, key};
+use super::{Engine, Merged, Setup, Unit, Vetoes};
 use crate::{Control, Error, PretokenCounts, Result};
 
 /// What each id of an existing tokenizer spells.
@@ -31,53 +32,18 @@ pub struct Given {
 }
 
 /// Into which ids each pretoken of a count table is cut.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Segments {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Segments<'a> {
     /// The ids of all pretokens, one after another.
-    pub ids: Vec<u32>,
+    pub ids: &'a [u32],
     /// `n + 1` positions in `ids`.
-    pub offsets: Vec<i64>,
+    pub offsets: &'a [i64],
 }
 
-/// What must not be merged.
-#[derive(Debug, Clone, Default)]
-pub struct Vetoes {
-    pairs: FxHashSet<u64>,
-    spellings: FxHashSet<Box<[u8]>>,
-    /// Whether a merge must make a new token.
-    existing: bool,
-}
-
-impl Vetoes {
-    /// Vetoes every pair of `segments`, every token with one of these `spellings`, and, with `existing`, every
-    /// token that is there already.
-    pub fn new(segments: &Segments, spellings: Vec<Vec<u8>>, existing: bool) -> Self {
-        let words = segments.offsets.windows(2).filter_map(|ends| {
-            let range = usize::try_from(ends[0]).ok()?..usize::try_from(ends[1]).ok()?;
-            segments.ids.get(range)
-        });
-        Self {
-            pairs: words
-                .flat_map(|word| word.windows(2).map(|two| key(two[0], two[1])))
-                .collect(),
-            spellings: spellings.into_iter().map(Vec::into_boxed_slice).collect(),
-            existing,
-        }
-    }
-
-    /// Whether `left right` may become a token.
-    pub(super) fn allow(&self, left: u32, right: u32, tokens: &Tokens) -> bool {
-        if self.pairs.contains(&key(left, right)) {
-            return false;
-        }
-        if !self.existing && self.spellings.is_empty() {
-            return true;
-        }
-        let spelled = [tokens.bytes(left), tokens.bytes(right)].concat();
-        let known = self.existing && tokens.id_of(&spelled).is_some();
-        !known && !self.spellings.contains(&spelled[..])
-    }
-}
+const EDGE_CELL: Cell = Cell {
+    symbol: EDGE,
+    weight: 0,
+};
 
 impl Engine {
     /// Lays the pretokens out as `segments` cut them and counts their pairs; new tokens get ids from
@@ -90,60 +56,181 @@ impl Engine {
         counts: &PretokenCounts,
         setup: Setup,
         given: &Given,
-        segments: &Segments,
+        segments: Segments<'_>,
         first_id: u32,
         vetoes: Option<Vetoes>,
         control: &Control,
     ) -> Result<Self> {
         setup.check()?;
         let tokens = tokens_of(given, first_id)?;
-        let spans: Vec<u32> = (0..first_id)
-            .map(|id| span(tokens.bytes(id), setup.unit))
-            .collect();
-        let words = Words::lay_out_segments(counts, segments, &tokens, &spans, control)?;
+        let ends = segments.offsets;
+        let wrong = |row: usize| Error::Vocabulary {
+            message: format!("the segments of pretoken {row} are not ids of the tokenizer"),
+        };
+        if ends.len() != counts.len() + 1 || ends.first() != Some(&0) {
+            return Err(wrong(counts.len().min(ends.len())));
+        }
+        let room = segments.ids.len() + counts.len() + 1;
+        let words = Words::lay_out_cut(counts, &tokens, room, control, |row, ids| {
+            let cut = match (usize::try_from(ends[row]), usize::try_from(ends[row + 1])) {
+                (Ok(start), Ok(end)) => segments.ids.get(start..end),
+                _ => None,
+            };
+            let known = |&id: &u32| (id as usize) < tokens.len() && !tokens.bytes(id).is_empty();
+            match cut {
+                Some(cut) if cut.iter().all(known) => ids.extend_from_slice(cut),
+                _ => return Err(wrong(row)),
+            }
+            Ok(())
+        })?;
+        Self::of_given(setup, tokens, words, vetoes, control)
+    }
+
+    /// Lays the pretokens out as the training in `past` has left them, and counts their pairs; new tokens get ids
+    /// from `first_id` on. Of `setup` the alphabet's rules are without effect.
+    ///
+    /// # Errors
+    /// As [`Engine::resume`], and [`Error::NotEncodable`] naming a pretoken with a symbol that has no token.
+    pub fn proceed(
+        counts: &PretokenCounts,
+        setup: Setup,
+        past: &Past<'_>,
+        first_id: u32,
+        vetoes: Option<Vetoes>,
+        control: &Control,
+    ) -> Result<Self> {
+        setup.check()?;
+        let tokens = tokens_of(past.given, first_id)?;
+        let mut replayer = Replayer::new(past)?;
+        let words = Words::lay_out_cut(counts, &tokens, 0, control, |row, ids| {
+            replayer.cut(row, counts.pretoken(row), ids, control)
+        })?;
+        drop(replayer);
+        Self::of_given(setup, tokens, words, vetoes, control)
+    }
+
+    fn of_given(
+        setup: Setup,
+        tokens: Tokens,
+        words: Words,
+        vetoes: Option<Vetoes>,
+        control: &Control,
+    ) -> Result<Self> {
+        let n_given = tokens.len();
         let layout = Layout {
             fallback: None,
             symbols: Vec::new(),
             uncovered_symbols: 0,
             uncovered_count: 0,
         };
-        let mut engine = Self::assemble(setup, tokens, layout, words, spans);
-        engine.n_given = first_id as usize;
-        engine.vetoes = vetoes;
+        let sizes = (0..n_given as u32)
+            .map(|id| size(tokens.bytes(id), setup.unit))
+            .collect();
+        let mut engine = Self::assemble(setup, tokens, layout, words, vec![1; n_given]);
+        engine.sizes = sizes;
+        engine.n_given = n_given;
+        engine.vetoes = vetoes.filter(|vetoes| !vetoes.is_empty());
         engine.set_first_floors();
         engine.index(control)?;
         Ok(engine)
     }
+
+    /// Merges a pair into a token that occurs already with another span: writes all words anew, one cell for each
+    /// token, and counts all pairs again.
+    pub(super) fn rebuild(
+        &mut self,
+        left: u32,
+        right: u32,
+        result: u32,
+        control: &Control,
+    ) -> Result<Merged> {
+        let (mut count, mut replaced) = (0, 0);
+        let mut cells: Vec<Cell> = vec![EDGE_CELL];
+        let old = std::mem::take(&mut self.words.cells);
+        let mut at = 1;
+        let mut next_check = 0;
+        // A pair counts wherever it stands, also where the replacement before it has taken its left token.
+        let mut last = EDGE;
+        while at < old.len() {
+            if at >= next_check {
+                next_check = at + (1 << 18);
+                control.check()?;
+            }
+            let Cell { symbol, weight } = old[at];
+            if symbol == EDGE {
+                cells.push(EDGE_CELL);
+                last = EDGE;
+                at += 1;
+                continue;
+            }
+            let total = self.words.weights.total(weight);
+            let is_pair = last == left && symbol == right;
+            count += if is_pair { total } else { 0 };
+            last = symbol;
+            at += self.spans[symbol as usize] as usize;
+            match cells.last_mut() {
+                Some(before) if is_pair && before.symbol == left => {
+                    before.symbol = result;
+                    replaced += total;
+                    let lengths = &mut self.words.lengths;
+                    self.words
+                        .weights
+                        .each(weight, |group, count| lengths[group as usize] -= count);
+                }
+                _ => cells.push(Cell { symbol, weight }),
+            }
+        }
+        drop(old);
+        self.words.cells = cells;
+        self.spans.fill(1);
+        let token_counts = &mut self.words.token_counts;
+        token_counts[left as usize] -= replaced;
+        token_counts[right as usize] -= replaced;
+        token_counts[result as usize] += replaced;
+        self.n_merges += 1;
+        self.index(control)?;
+        Ok(Merged {
+            result,
+            count,
+            replaced,
+        })
+    }
+}
+
+impl Engine {
+    /// Never merges this pair.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for an id that does not exist.
+    pub fn refuse(&mut self, left: u32, right: u32) -> Result<()> {
+        self.check_id(left)?;
+        self.check_id(right)?;
+        self.vetoes
+            .get_or_insert_with(Vetoes::default)
+            .refuse(left, right);
+        self.unfollow(super::key(left, right));
+        Ok(())
+    }
 }
 
 impl Words {
-    /// Lays words out that are cut already: `spans[id]` cells per token.
-    pub(crate) fn lay_out_segments(
+    /// Lays out words that `cut` has cut into ids (appended to an empty list): one cell for each, and `room`
+    /// cells at once.
+    fn lay_out_cut(
         counts: &PretokenCounts,
-        segments: &Segments,
         tokens: &Tokens,
-        spans: &[u32],
+        room: usize,
         control: &Control,
+        mut cut: impl FnMut(usize, &mut Vec<u32>) -> Result<()>,
     ) -> Result<Self> {
-        let wrong = |row: usize| Error::Vocabulary {
-            message: format!("the segments of pretoken {row} are not ids of the tokenizer"),
-        };
-        let ends = &segments.offsets;
-        if ends.len() != counts.len() + 1 || ends.first() != Some(&0) {
-            return Err(wrong(counts.len().min(ends.len())));
-        }
         let mut words = Self {
-            // At most a cell for each byte and an edge behind each word.
-            cells: Vec::with_capacity(counts.arena.len() + counts.len() + 1),
+            cells: super::pages::vec_with_capacity(room),
             weights: Weights::new(counts.groups.len()),
             token_counts: vec![0; tokens.len()],
             lengths: vec![0; counts.groups.len()],
         };
-        let edge = Cell {
-            symbol: EDGE,
-            weight: 0,
-        };
-        words.cells.push(edge);
+        words.cells.push(EDGE_CELL);
+        let mut ids = Vec::new();
         let mut total_bytes = 0u64;
         each_row(counts, control, |row| {
             let weight = words.weights.encode(counts, row)?;
@@ -155,61 +242,37 @@ impl Words {
                 .ok_or_else(|| Error::TooLarge {
                     message: format!("the counted text reaches 2^64 bytes at pretoken {row}"),
                 })?;
-            let range = match (usize::try_from(ends[row]), usize::try_from(ends[row + 1])) {
-                (Ok(start), Ok(end)) => start..end,
-                _ => return Err(wrong(row)),
-            };
-            let Some(ids) = segments.ids.get(range) else {
-                return Err(wrong(row));
-            };
-            if ids
-                .iter()
-                .any(|&id| id as usize >= spans.len() || spans[id as usize] == 0)
-            {
-                return Err(wrong(row));
-            }
+            ids.clear();
+            cut(row, &mut ids)?;
             for (group, count) in counts.cells(row) {
                 words.lengths[group as usize] += ids.len() as u64 * count;
             }
             for run in ids.split(|&id| !tokens.is_ordinary(id)) {
                 if run.len() > 1 {
-                    let cells = &mut words.cells;
-                    for &id in run {
-                        push_token(cells, id, spans[id as usize], weight);
-                    }
-                    cells.push(edge);
+                    let cells = run.iter().map(|&symbol| Cell { symbol, weight });
+                    words.cells.extend(cells);
+                    words.cells.push(EDGE_CELL);
                 }
             }
-            for &id in ids {
+            for &id in &ids {
                 words.token_counts[id as usize] += total;
             }
             check_size(words.cells.len())
         })?;
+        words.cells.shrink_to_fit();
         Ok(words)
     }
 }
 
-/// Writes a token at the first and at the last of its cells.
-fn push_token(cells: &mut Vec<Cell>, symbol: u32, span: u32, weight: u32) {
-    let start = cells.len();
-    let inside = Cell {
-        symbol: INSIDE,
-        weight,
-    };
-    cells.resize(start + span as usize, inside);
-    cells[start].symbol = symbol;
-    cells[start + span as usize - 1].symbol = symbol;
-}
-
 /// A token's length in symbols.
-fn span(token: &[u8], unit: Unit) -> u32 {
+pub(super) fn size(token: &[u8], unit: Unit) -> u32 {
     match unit {
         Unit::Byte => token.len() as u32,
         Unit::Character => String::from_utf8_lossy(token).chars().count() as u32,
     }
 }
 
-fn tokens_of(given: &Given, first_id: u32) -> Result<Tokens> {
+pub(super) fn tokens_of(given: &Given, first_id: u32) -> Result<Tokens> {
     let fail = |message: &str| {
         Err(Error::Vocabulary {
             message: message.into(),
@@ -243,167 +306,4 @@ fn tokens_of(given: &Given, first_id: u32) -> Result<Tokens> {
         tokens.allow_reuse(id);
     }
     Ok(tokens)
-}
-
-/// The steps of a training run, by pair.
-struct Steps<'a> {
-    rows: &'a [[u32; 3]],
-    first: FxHashMap<u64, u32>,
-    /// The next step that joins the same pair.
-    later: Vec<u32>,
-}
-
-const NEVER: u32 = u32::MAX;
-
-impl<'a> Steps<'a> {
-    fn new(rows: &'a [[u32; 3]]) -> Self {
-        let mut first = FxHashMap::default();
-        let mut later = vec![NEVER; rows.len()];
-        for (step, row) in rows.iter().enumerate().rev() {
-            if let Some(next) = first.insert(key(row[0], row[1]), step as u32) {
-                later[step] = next;
-            }
-        }
-        Self { rows, first, later }
-    }
-
-    /// The first step from `from` on that joins the pair.
-    fn find(&self, left: u32, right: u32, from: u32) -> Option<u32> {
-        let mut step = self.first.get(&key(left, right)).copied().unwrap_or(NEVER);
-        while step < from {
-            step = self.later[step as usize];
-        }
-        (step != NEVER).then_some(step)
-    }
-}
-
-/// Cuts every pretoken as training has left it after the steps `rows`, each of them carried out once, in order,
-/// leftmost first. With `whole_words` a pretoken that is a token is not cut. With `drop` symbols without a
-/// token vanish, as they did in a training with a limited alphabet.
-///
-/// # Errors
-/// [`Error::NotEncodable`] naming a pretoken with a symbol that has no token, [`Error::Vocabulary`],
-/// [`Error::TooLarge`], [`Error::Interrupted`].
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what decides a segmentation; named on the Python side"
-)]
-pub fn replay(
-    counts: &PretokenCounts,
-    unit: Unit,
-    given: &Given,
-    rows: &[[u32; 3]],
-    fallback: Option<u32>,
-    unknown: Option<u32>,
-    whole_words: bool,
-    drop: bool,
-    control: &Control,
-) -> Result<Segments> {
-    let n_ids = given.ordinary.len() as u32;
-    if rows.len() >= NEVER as usize || rows.iter().flatten().any(|&id| id >= n_ids) {
-        return Err(Error::Vocabulary {
-            message: "a merge uses an id that the vocabulary does not have".into(),
-        });
-    }
-    let tokens = tokens_of(given, n_ids)?;
-    let alphabet = Alphabet::of_tokens(&tokens, unit, fallback, unknown, drop);
-    let steps = Steps::new(rows);
-    let mut segments = Segments {
-        ids: Vec::new(),
-        offsets: vec![0],
-    };
-    let mut word = Word::default();
-    each_row(counts, control, |row| {
-        let pretoken = counts.pretoken(row);
-        match tokens.id_of(pretoken).filter(|&id| tokens.is_ordinary(id)) {
-            Some(id) if whole_words => segments.ids.push(id),
-            _ => {
-                word.ids.clear();
-                let mut covered = true;
-                alphabet.split(pretoken, |piece| match piece {
-                    Piece::Symbol(id) | Piece::Barrier(id) => word.ids.push(id),
-                    Piece::Missing => covered = false,
-                });
-                if !covered {
-                    return Err(Error::NotEncodable {
-                        document: row as u64,
-                        offset: 0,
-                        message: format!(
-                            "the pretoken {:?} holds a symbol for which the tokenizer has neither a token nor \
-                             an unknown token",
-                            String::from_utf8_lossy(pretoken)
-                        ),
-                    });
-                }
-                word.replay(&steps, control)?;
-                segments.ids.extend_from_slice(&word.ids);
-            }
-        }
-        segments
-            .offsets
-            .push(i64::try_from(segments.ids.len()).unwrap_or(i64::MAX));
-        Ok(())
-    })?;
-    Ok(segments)
-}
-
-/// One pretoken while its steps are repeated: a linked list of ids, and the joins that wait for their step.
-#[derive(Default)]
-struct Word {
-    ids: Vec<u32>,
-    next: Vec<u32>,
-    previous: Vec<u32>,
-    waiting: BinaryHeap<Reverse<(u32, u32)>>,
-}
-
-/// The id of a position that its left neighbour has swallowed.
-const GONE: u32 = u32::MAX;
-
-impl Word {
-    fn replay(&mut self, steps: &Steps<'_>, control: &Control) -> Result<()> {
-        let end = u32::try_from(self.ids.len()).map_err(|_| Error::TooLarge {
-            message: "a pretoken of 2^32 symbols".into(),
-        })?;
-        self.next.clear();
-        self.next.extend(1..=end);
-        self.previous.clear();
-        self.previous.extend((0..end).map(|at| at.wrapping_sub(1)));
-        self.waiting.clear();
-        for at in 1..self.ids.len() {
-            if let Some(step) = steps.find(self.ids[at - 1], self.ids[at], 0) {
-                self.waiting.push(Reverse((step, at as u32 - 1)));
-            }
-        }
-        let mut n_looks = 0u32;
-        while let Some(Reverse((step, at))) = self.waiting.pop() {
-            n_looks = n_looks.wrapping_add(1);
-            if n_looks % (1 << 14) == 0 {
-                control.check()?;
-            }
-            let here = at as usize;
-            let right = self.next[here];
-            let [left_id, right_id, result] = steps.rows[step as usize];
-            if right == end || self.ids[here] != left_id || self.ids[right as usize] != right_id {
-                continue;
-            }
-            self.ids[here] = result;
-            self.ids[right as usize] = GONE;
-            self.next[here] = self.next[right as usize];
-            if self.next[here] < end {
-                let after = self.next[here] as usize;
-                self.previous[after] = at;
-                if let Some(later) = steps.find(result, self.ids[after], step + 1) {
-                    self.waiting.push(Reverse((later, at)));
-                }
-            }
-            if at > 0 {
-                let before = self.previous[here];
-                if let Some(later) = steps.find(self.ids[before as usize], result, step + 1) {
-                    self.waiting.push(Reverse((later, before)));
-                }
-            }
-        }
-        self.ids.retain(|&id| id != GONE);
-        Ok(())
-    }
 }

@@ -82,6 +82,11 @@ pub struct Setup {
     pub first_floor: Option<u64>,
     /// Whether pair counts are kept per group, so that a group's best pair can be asked for.
     pub track_groups: bool,
+    /// Whether `x x x` holds the pair (x, x) twice (as Hugging Face and most others count) or once, as often as it
+    /// can be merged (the BoundlessBPE family).
+    pub overlap: bool,
+    /// Whether tokens can be split again, for which the places of every token are kept.
+    pub deletions: bool,
 }
 
 impl Default for Setup {
@@ -101,6 +106,8 @@ impl Default for Setup {
             expected_merges: 32_000,
             first_floor: None,
             track_groups: false,
+            overlap: true,
+            deletions: false,
         }
     }
 }
@@ -158,6 +165,12 @@ impl Setup {
                     "must be at least 1 and hold the initial alphabet of {sure} symbols, got {limit}; \
                      use initial_alphabet=\"seen\" to keep only the most frequent symbols"
                 ),
+            );
+        }
+        if self.track_groups && (self.deletions || !self.overlap) {
+            return fail(
+                "track_groups",
+                "counts per group can neither rise nor leave overlaps out".into(),
             );
         }
         if self.max_token_length.is_some_and(|limit| limit < 2) {

@@ -37,7 +37,7 @@ impl Engine {
             control.advance(1);
         }
         let is_followed = |&at: &usize| {
-            let by_total = lens[at] > 0 && counts[at] >= self.floor;
+            let by_total = lens[at] > 0 && (counts[at] >= self.floor || self.rising.is_some());
             let by_group = groups
                 .as_ref()
                 .is_some_and(|groups| groups.any_reaches_floor(&shares[at]));

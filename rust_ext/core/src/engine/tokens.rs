@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use crate::{Error, Result};
 
-/// The first id that is no token: cells use the two highest values for marks.
-pub(crate) const MAX_IDS: usize = u32::MAX as usize - 2;
+/// The first id that is no token: cells use the highest bit and the two highest values below it for marks.
+pub(crate) const MAX_IDS: usize = (1 << 31) - 2;
 
 /// Bytes by id and back.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::cells::{EDGE, INSIDE};
+use super::cells::{EDGE, INSIDE, LAST};
 use super::heap::Heap;
 use super::ties::{key, pair};
 use crate::{Error, Result};
@@ -42,8 +42,9 @@ impl Engine {
         }
         let mut claims = BTreeMap::new();
         collect_claims(&self.heap, &mut claims);
-        for (key, entry) in self.table.iter() {
-            if entry.count >= self.floor && claims.get(&key).is_none_or(|&claimed| claimed < entry.count) {
+        for (key, _) in self.table.iter() {
+            let count = self.chosen_count(key);
+            if count >= self.floor && claims.get(&key).is_none_or(|&claimed| claimed < count) {
                 return fail(format!("the heap under-states {:?}", pair(key)));
             }
         }
@@ -72,7 +73,9 @@ impl Engine {
                     .iter()
                     .any(|(&group, &count)| count >= groups.floor(group))
             });
-            if self.is_allowed(left, right) && (recount.count >= self.floor || by_group) {
+            let gain = self.rising.as_ref().map_or(0, |rising| rising.gain_of(key));
+            let is_missed = recount.count >= self.floor + gain || self.is_always_followed(left, right);
+            if self.is_allowed(left, right) && (is_missed || by_group) {
                 return fail(format!(
                     "({left}, {right}) is not followed but occurs {} times, floor {}",
                     recount.count, self.floor
@@ -100,7 +103,10 @@ impl Engine {
                 ));
             }
         }
-        let list = self.blocks.list(entry.start, entry.len);
+        let mut list = self.blocks.list(entry.start, entry.len).to_vec();
+        if self.rising.is_some() {
+            list.sort_unstable();
+        }
         if !list.is_sorted() {
             return fail(format!("the positions of ({left}, {right}) do not ascend"));
         }
@@ -125,12 +131,13 @@ impl Engine {
                 at += 1;
                 continue;
             }
-            if symbol == INSIDE {
+            if symbol == INSIDE || symbol & LAST != 0 {
                 return fail(format!("a token should start at cell {at}"));
             }
             let end = at + self.spans[symbol as usize] as usize;
             let inside = at + 1..(end - 1).max(at + 1);
-            if cells[end - 1].symbol != symbol || cells[inside].iter().any(|cell| cell.symbol != INSIDE) {
+            let last = if end - at > 1 { symbol | LAST } else { symbol };
+            if cells[end - 1].symbol != last || cells[inside].iter().any(|cell| cell.symbol != INSIDE) {
                 return fail(format!("the token at cell {at} has a torn body"));
             }
             counts[symbol as usize] += self.words.weights.total(cells[at].weight);

@@ -50,6 +50,7 @@ pub const PATTERNS: &[(&str, &str)] = &[
     ),
     (r" ?\S+|\s+(?!\S)|\s+", "whitespace"),
     (r" ?[^\s\p{P}$+<=>^`|~]+| ?[\p{P}$+<=>^`|~]|\s+(?!\S)|\s+", "bert"),
+    (r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)", "superbpe"),
     (r"\p{N}", "digits:1"),
     (r"\p{N}{1,3}", "digits:3"),
     (r"[\p{N}]{1,3}", "digits:3"),

@@ -11,6 +11,7 @@
     reason = "the loop over a text is compiled once per scanner and closure; a call per piece costs more than the piece"
 )]
 
+mod admit;
 mod behaviour;
 mod cased;
 mod class;
@@ -25,6 +26,7 @@ mod scan;
 mod script;
 mod spaced;
 mod spec;
+mod superword;
 #[cfg_attr(
     not(target_arch = "x86_64"),
     expect(
@@ -42,6 +44,7 @@ use self::scan::{Scanner, first_cut};
 use self::spec::Step;
 use crate::{Control, Error, Result};
 
+pub use self::admit::{RULES as ADMISSION_RULES, admitted};
 pub use self::behaviour::Behaviour;
 pub use self::known::{DEEPSEEK as DEEPSEEK_PATTERNS, PATTERNS as KNOWN_PATTERNS};
 pub use self::spec::{FORMS, SCANNERS};
@@ -66,6 +69,7 @@ enum Kind {
     Whitespace(spaced::Whitespace),
     Bert(spaced::Bert),
     Script(script::Script),
+    SuperBpe(superword::SuperBpe),
     Digits(digits::Digits),
     Punctuation(&'static Table, Behaviour),
     Pattern(Box<pattern::Pattern>),
@@ -107,6 +111,9 @@ impl Kind {
                 "script" => Self::Script(script::Script {
                     table: script::scripts(),
                 }),
+                "superbpe" => Self::SuperBpe(superword::SuperBpe {
+                    table: class::letters(),
+                }),
                 "lines" => Self::Lines,
                 "none" => Self::None,
                 other => unreachable!("{other} is in SCANNERS without a scanner"),
@@ -136,6 +143,7 @@ impl Kind {
             Self::Whitespace(scanner) => scanner.each(data, control, f),
             Self::Bert(scanner) => scanner.each(data, control, f),
             Self::Script(scanner) => scanner.each(data, control, f),
+            Self::SuperBpe(scanner) => scanner.each(data, control, f),
             Self::Digits(digits) => digits.each(data, control, f),
             Self::Punctuation(table, behaviour) => punctuation(table, *behaviour, data, control, f),
             Self::Pattern(pattern) => pattern.each(data, control, f),
@@ -163,6 +171,7 @@ impl Kind {
             Self::Whitespace(scanner) => scanner.safe_split(data, at),
             Self::Bert(scanner) => scanner.safe_split(data, at),
             Self::Script(scanner) => scanner.safe_split(data, at),
+            Self::SuperBpe(scanner) => scanner.safe_split(data, at),
             Self::Digits(digits) => digits.safe_split(data, at),
             Self::Punctuation(table, behaviour) => match behaviour {
                 Behaviour::Isolated => first_cut(table, data, at, |before, after, _| {
@@ -209,6 +218,7 @@ impl Kind {
             Self::Digits(_)
                 | Self::Punctuation(..)
                 | Self::Script(_)
+                | Self::SuperBpe(_)
                 | Self::Pattern(_)
                 | Self::Sequence(_)
                 | Self::None

@@ -111,6 +111,22 @@ pub fn outside(table: &Table, data: &[u8], mut pos: usize, set: u8) -> usize {
     pos
 }
 
+/// End of at most `limit` units outside of `set` from `pos`, and how many they are.
+#[inline(always)]
+pub fn outside_at_most(table: &Table, data: &[u8], mut pos: usize, set: u8, limit: usize) -> (usize, usize) {
+    for seen in 0..limit {
+        if pos >= data.len() {
+            return (pos, seen);
+        }
+        let (class, n) = table.at(data, pos);
+        if class & set != 0 {
+            return (pos, seen);
+        }
+        pos += n;
+    }
+    (pos, limit)
+}
+
 /// End of at most `limit` units in `set` from `pos`.
 #[inline(always)]
 pub fn at_most(table: &Table, data: &[u8], mut pos: usize, set: u8, limit: usize) -> usize {

@@ -31,7 +31,7 @@ pub enum Step {
 }
 
 /// The scanners without parameters.
-pub const SCANNERS: [&str; 13] = [
+pub const SCANNERS: [&str; 14] = [
     "gpt2",
     "cl100k",
     "o200k",
@@ -43,6 +43,7 @@ pub const SCANNERS: [&str; 13] = [
     "whitespace",
     "bert",
     "script",
+    "superbpe",
     "lines",
     "none",
 ];

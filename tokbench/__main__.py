@@ -1,0 +1,5 @@
+"""`python -m tokbench` is `tokbench`."""
+
+from tokbench.cli import main
+
+main()

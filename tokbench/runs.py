@@ -1,0 +1,102 @@
+"""Runs: maximal sequences of at least two consecutive pretokens of a document that all are admitted.
+
+Superwords are merged out of runs, so a run never crosses a document's end or a pretoken that is not admitted.
+Source: Schmidt et al. 2025, BoundlessBPE (arXiv 2504.00178), section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tokbench import _rust
+from tokbench.counting import available_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tokbench.corpus import Corpus
+
+    Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Counted runs, sorted; run i consists of the pretokens ``names[ids[offsets[i]:offsets[i + 1]]]``."""
+
+    names: tuple[bytes, ...]
+    ids: NDArray[np.uint32]
+    offsets: NDArray[np.uint64]
+    counts: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        """Count the different runs."""
+        return len(self.counts)
+
+    def __iter__(self) -> Iterator[tuple[tuple[bytes, ...], int]]:
+        """Yield each run and its count."""
+        ends = self.offsets.tolist()
+        for index, count in enumerate(self.counts.tolist()):
+            yield tuple(self.names[i] for i in self.ids[ends[index] : ends[index + 1]].tolist()), count
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]:
+        """Ids, offsets and counts, as the engine takes them."""
+        return self.ids, self.offsets, self.counts
+
+
+def admitted(rule: str, pretokens: Iterable[bytes]) -> list[bytes]:
+    r"""Return the pretokens that may become part of a superword: valid UTF-8, and `rule` is found in them.
+
+    Rules: ``letter`` (a letter anywhere), ``words`` (only letters with their marks, spaces, underscores and
+    apostrophes, and a letter behind the first character), ``regex:PATTERN``.
+
+    Raises:
+        ParameterError: for an unknown rule or a pattern that does not compile.
+
+    Example:
+        >>> admitted("letter", [b" low", b" 12", b"\xff"])
+        [b' low']
+    """
+    listed = list(pretokens)
+    return [name for name, fits in zip(listed, _rust.admitted(rule, listed), strict=True) if fits]
+
+
+def rules() -> dict[str, str]:
+    """Return the named rules of admission and their patterns."""
+    return dict(_rust.admission_rules())
+
+
+def count_runs(
+    corpus: Corpus,
+    pretokenizer: str,
+    names: Iterable[bytes],
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Runs:
+    """Count the runs of pretokens `names` in all documents of a corpus, all languages together.
+
+    Raises:
+        CorpusError: when a file cannot be read.
+        PretokenizeError: for an unknown pre-tokenizer.
+
+    Example:
+        >>> from tokbench.corpus import Corpus
+        >>> list(count_runs(Corpus.from_texts({"eng": ["so so 1 so so"]}), "whitespace", [b" so", b"so"]))
+        [((b' so', b' so'), 1), ((b'so', b' so'), 1)]
+    """
+    listed = tuple(names)
+    counter = _rust.RunCounter(_rust.Pretokenizer(pretokenizer), list(listed))
+    wanted = available_threads() if threads is None else threads
+    done = 0
+    for language in corpus.languages:
+        for batch in corpus.batches(language):
+            counter.add(batch.data, batch.offsets, wanted)
+            done += len(batch.data)
+            if progress is not None:
+                progress("counting", done, 0)
+    return Runs(listed, *counter.finish(wanted, progress))
