@@ -192,7 +192,10 @@ class PretokenCounts:
             metadata = pl.read_parquet_metadata(name)
             frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise CorpusError(f"{path}: cannot read the counts: {error}") from error
+            message = (
+                f"{path}: cannot read the counts; expected what `tokbench count` writes (Parquet): {error}"
+            )
+            raise CorpusError(message) from error
         version = metadata.get("tokbench_format")
         if version is None:
             raise CorpusError(f"{path}: is Parquet, but not a table of pretoken counts (write one with save)")

@@ -147,8 +147,8 @@ class Parity(Algorithm):
             raise ParameterError("ratio: is about the training text; leave it or the development set out")
         if self.balance is None and implied is None:
             raise ParameterError(
-                "parity needs a parallel development set (--dev, or dev= in Python) or ratio=…; balance=train serves "
-                "the longest training text instead"
+                "dev: parity needs a parallel development set, or ratio=…; balance=train serves the longest training "
+                "text instead"
             )
         chosen = self.balance or implied
         if implied is not None and chosen != implied:
