@@ -369,6 +369,19 @@ class Engine:
     ) -> tuple[
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]
     ]: ...
+    def run_scaffold(
+        self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
+    ) -> tuple[
+        tuple[
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint32],
+            NDArray[np.uint64],
+            NDArray[np.uint64],
+        ],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+        tuple[NDArray[np.uint32], NDArray[np.uint64]],
+    ]: ...
     def run_parity(
         self,
         parity: Parity,
@@ -401,19 +414,6 @@ class Parity:
     @property
     def global_merges(self) -> int: ...
     def exhausted(self) -> list[tuple[int, int]]: ...
-    def run_scaffold(
-        self, vocab_size: int, *, allow_smaller: bool, progress: Callable[[str, int, int], None] | None = None
-    ) -> tuple[
-        tuple[
-            NDArray[np.uint32],
-            NDArray[np.uint32],
-            NDArray[np.uint32],
-            NDArray[np.uint64],
-            NDArray[np.uint64],
-        ],
-        tuple[NDArray[np.uint32], NDArray[np.uint64]],
-        tuple[NDArray[np.uint32], NDArray[np.uint64]],
-    ]: ...
 
 @final
 class RunCounter:

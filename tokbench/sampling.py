@@ -41,7 +41,9 @@ class SampledTokenizer(Tokenizer):
             message = f"seed: {seed}; a whole number from 0 to 2^64 - 1 is needed"
             raise ParameterError(message)
         if base.model.segmenter is not None:
-            message = f"{base.name} cuts words into morphemes, around which no encoding is drawn; take it as it is"
+            message = (
+                f"{base.name} cuts words into morphemes, around which no encoding is drawn; take it as it is"
+            )
             raise ParameterError(message)
         self.base = base
         self.sampling: Sampling = sampling

@@ -98,7 +98,8 @@ def test_development_lengths_fall(both: tuple[Lines, Lines], n_merges: int, spel
         after = {one: row[f"dev_{one}"] for one in dev}
         assert all(after[one] <= before[one] for one in dev)
         if spelling == "parity":
-            stopped = made.training.settings["exhausted"]  # type: ignore[attr-defined] # trained ones have it
+            assert made.training is not None
+            stopped: Any = made.training.settings["exhausted"]
             active = [one for one in dev if stopped.get(one, n_merges) >= row["step"]]
             assert row["served"] == max(active, key=lambda one: before[one])
         before = after

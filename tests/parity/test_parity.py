@@ -52,7 +52,7 @@ class Case:
 
     @property
     def has_dev(self) -> bool:
-        return self.rule["first_column"] > 0
+        return bool(self.rule["first_column"] > 0)
 
 
 @st.composite

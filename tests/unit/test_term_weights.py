@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -101,8 +102,8 @@ def test_training_ranks_by_weighted_counts_and_floors_by_those_of_the_text() -> 
     table = PretokenCounts.from_mapping({"eng": {b"ab": 5, b"cd": 4, b"ef": 2}})
     trained = tb.train(table, vocab_size=258, term_weights={"ef": 10.5}, min_frequency=3)
     assert [trained.token_bytes(i) for i in (256, 257)] == [b"ef", b"ab"]
-    assert trained.training is not None  # type: ignore[attr-defined]
-    settings_ = trained.training.settings  # type: ignore[attr-defined]
+    assert trained.training is not None
+    settings_: Mapping[str, Any] = trained.training.settings
     assert settings_["term_weights"]["terms"] == 1
     assert settings_["weight_scale"] == 2
     same = tb.train(table, vocab_size=258, term_weights={"ef": 1})

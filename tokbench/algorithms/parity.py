@@ -247,7 +247,7 @@ def _settings(
     request: Request,
     counts: PretokenCounts,
     known: dict[str, Any],
-    cut: dict[str, int],
+    cut: dict[str, Any],
 ) -> Settings:
     special, unknown = tuple(request.special_tokens), known.get("unknown")
     if isinstance(unknown, str) and unknown not in special:

@@ -67,7 +67,10 @@ def changed(corpus: object, steps: Iterable[str]) -> Corpus:
         raise ParameterError(message)
     chain = Chain(steps)
     parts = tuple(
-        (language, tuple(Changed(source, corpus.document, corpus.document_weight, chain) for source in sources))
+        (
+            language,
+            tuple(Changed(source, corpus.document, corpus.document_weight, chain) for source in sources),
+        )
         for language, sources in corpus.parts
     )
     # The sources know the field of weights; what they yield has the weights already.

@@ -30,3 +30,13 @@ pub fn features() -> Vec<&'static str> {
         Vec::new()
     }
 }
+
+/// Whether the scanners may work on windows: 64 bytes at a time with AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn has_windows() -> bool {
+    std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("lzcnt")
+}

@@ -63,6 +63,32 @@ fn scanners_equal_their_patterns_on_every_short_text() {
     }
 }
 
+/// Long texts without invalid bytes: these the scanners read 64 bytes at a time, where the processor can.
+#[test]
+fn scanners_equal_their_patterns_on_all_short_texts_in_a_row() {
+    let units: Vec<&[u8]> = valid_units().collect();
+    for a in &units {
+        let mut text = Vec::new();
+        for b in &units {
+            for c in units.iter().step_by(4) {
+                for part in [a, b, c, &&b" x"[..]] {
+                    text.extend_from_slice(part);
+                }
+            }
+        }
+        for pair in all_patterns() {
+            assert_equal(pair, &text);
+        }
+    }
+}
+
+fn valid_units() -> impl Iterator<Item = &'static [u8]> {
+    NASTY
+        .iter()
+        .copied()
+        .filter(|unit| std::str::from_utf8(unit).is_ok())
+}
+
 #[test]
 #[ignore = "slow: more than 50 MB of real text through a regular-expression engine"]
 fn scanners_equal_their_patterns_on_real_text() {
@@ -82,11 +108,40 @@ fn scanners_equal_their_patterns_on_real_text() {
     });
 }
 
+/// Nasty units with common ones between them, 150 to 300 of them.
+fn long_valid_text() -> impl Strategy<Value = Vec<&'static [u8]>> {
+    const COMMON: [&[u8]; 9] = [
+        b" ",
+        b"x",
+        b"the",
+        b"Ab",
+        b" is",
+        b"''",
+        b"1234",
+        b"\n \n",
+        b"\xc3\xa9\xc3\xa9",
+    ];
+    let nasty: Vec<&[u8]> = valid_units().collect();
+    let unit = prop_oneof![
+        proptest::sample::select(nasty),
+        proptest::sample::select(COMMON.to_vec())
+    ];
+    proptest::collection::vec(unit, 150..300)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn scanners_equal_their_patterns_on_nasty_text(text in nasty_text(24)) {
+        for pair in all_patterns() {
+            assert_equal(pair, &text);
+        }
+    }
+
+    #[test]
+    fn scanners_equal_their_patterns_on_long_valid_text(units in long_valid_text()) {
+        let text = units.concat();
         for pair in all_patterns() {
             assert_equal(pair, &text);
         }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::merge::{Stretch, join};
+use super::merge::Stretch;
 use crate::{Control, Error, PretokenCounts, Result};
 
 impl PretokenCounts {
@@ -30,7 +30,7 @@ impl PretokenCounts {
                 kept.push(self.pretoken(row), position == 0, group, count);
             }
         }
-        join(self.groups.clone(), vec![kept])
+        kept.into_table(self.groups.clone())
     }
 }
 
@@ -89,5 +89,5 @@ pub fn add(groups: Vec<String>, tables: &[&PretokenCounts], control: &Control) -
             is_new = false;
         }
     }
-    Ok(join(groups, vec![sum]))
+    Ok(sum.into_table(groups))
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::documents::{Place, for_each_document};
-use super::merge::{Stretch, join, merge};
+use super::merge::{Stretch, merge};
 use super::pool::Pool;
 use super::portions::portions;
 use super::read::{Block, BlockReader};
@@ -242,13 +242,10 @@ impl Counter {
         if files.iter().any(|file| file.n_runs() > 0) {
             let mut stream = CountStream::new(groups.clone(), runs, files, buffers, control)?;
             let whole = stream.next_table(usize::MAX, control)?;
-            return Ok(whole.unwrap_or_else(|| join(groups, Vec::new())));
+            return Ok(whole.unwrap_or_else(|| Stretch::default().into_table(groups)));
         }
         foresee(&runs)?;
-        let stretches = merge(&runs, threads, control)?;
-        drop(runs);
-        require(stretches.iter().map(Stretch::bytes).sum())?;
-        Ok(join(groups, stretches))
+        merge(groups, &runs, threads, control)
     }
 
     fn buffers(&self) -> usize {
@@ -268,7 +265,7 @@ impl Counter {
     fn sort(self, control: &Control) -> Result<(Vec<String>, Vec<Run>, Vec<RunFile>)> {
         let (mut tables, mut files) = (Vec::new(), Vec::new());
         for worker in self.workers {
-            let (held, file) = worker.finish();
+            let (held, file) = worker.finish(control)?;
             tables.extend(held);
             files.extend(file);
         }
@@ -287,11 +284,7 @@ impl Counter {
 fn foresee(runs: &[Run]) -> Result<()> {
     let least: usize = runs
         .chunk_by(|a, b| a.group == b.group)
-        .filter_map(|runs| {
-            runs.iter()
-                .map(|run| 28 * (run.shorts.len() + run.longs.len()))
-                .max()
-        })
+        .filter_map(|runs| runs.iter().map(|run| 28 * run.len()).max())
         .sum();
     require(least)
 }

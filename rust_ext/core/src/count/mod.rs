@@ -1,13 +1,14 @@
 //! From files and buffers to documents, and from documents to [`crate::PretokenCounts`].
 //!
 //! `source` says what a file is, `read` hands it out in blocks, `documents` cuts blocks into documents, `counter`
-//! spreads the blocks over threads, `worker` and `table` count, `merge` joins the threads' tables. Beyond a memory
+//! spreads the blocks over threads, `worker`, `waiting`, `hot` and `table` count, `merge` joins the threads' tables. Beyond a memory
 //! budget `spill` keeps sorted runs on disk and `stream` merges them.
 
 mod add;
 pub mod batches;
 pub mod counter;
 pub mod documents;
+mod hot;
 mod merge;
 mod pool;
 mod portions;
@@ -19,6 +20,7 @@ pub mod source;
 mod spill;
 mod stream;
 mod table;
+mod waiting;
 mod weight;
 mod worker;
 

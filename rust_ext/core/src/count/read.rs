@@ -154,10 +154,15 @@ impl BlockReader {
                 format!("is empty, expected a {} stream", source.compression),
             ));
         }
-        let input = if source.compression == Compression::Plain && mappable {
+        // A file that is larger than the address space allowed (`ulimit -v`) is read as a stream instead.
+        let map = if source.compression == Compression::Plain && mappable {
             // SAFETY: the mapping is read-only; as with every mapped reader, the file must not be truncated
             // by somebody else while it is read.
-            let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
+            unsafe { Mmap::map(&file) }.ok()
+        } else {
+            None
+        };
+        let input = if let Some(map) = map {
             Input::Mapped(Arc::new(map))
         } else {
             let tally = Tally {
@@ -253,6 +258,12 @@ impl BlockReader {
         let mut size = self.block_size;
         loop {
             let end = start.saturating_add(size).min(map.len());
+            #[cfg(target_os = "linux")]
+            {
+                // One call instead of a fault per 16 pages. Systems before 5.14 refuse and fault.
+                let asked = map.advise_range(memmap2::Advice::PopulateRead, start, end - start);
+                drop(asked);
+            }
             let whole = end == map.len();
             match self.cut(&map[start..end], whole, split) {
                 Some(length) => return Some(Bytes::Mapped(Arc::clone(map), start..start + length)),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 /// Receives a pretoken, its group and its count.
 type Take<'a> = dyn FnMut(&[u8], u32, u64) -> Result<()> + 'a;
 
-use super::merge::{Stretch, join};
+use super::merge::Stretch;
 use super::room::require;
 use super::spill::{RunFile, RunReader};
 use super::table::{INLINE, Run, inline_key, prefix_key};
@@ -329,7 +329,7 @@ impl CountStream {
                 require(2 * stretch.bytes())?;
             }
         }
-        Ok((!stretch.ends.is_empty()).then(|| join(self.groups.clone(), vec![stretch])))
+        Ok((!stretch.ends.is_empty()).then(|| stretch.into_table(self.groups.clone())))
     }
 
     /// Whether the next cell belongs to the last row of `stretch`.

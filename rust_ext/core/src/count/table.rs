@@ -5,6 +5,7 @@
 //! Longer pretokens (mostly unsegmented scripts) live in an arena, found through a second, smaller table.
 
 use super::slots::Slots;
+use crate::engine::pages::prefetch;
 
 /// Pretokens up to this many bytes are kept inside of their slot.
 pub const INLINE: usize = 15;
@@ -40,6 +41,8 @@ impl Short {
 /// One longer pretoken: `length` bytes at `offset` in the arena.
 #[derive(Debug, Clone, Copy)]
 pub struct Long {
+    /// Its first eight bytes as a number that orders as they do: most comparisons end here.
+    prefix: u64,
     offset: u64,
     length: u64,
     /// How often it occurred.
@@ -87,7 +90,7 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 /// The hash of more than [`INLINE`] bytes: words of eight, the last of which may overlap the one before.
-fn hash_long(bytes: &[u8]) -> u64 {
+pub fn hash_long(bytes: &[u8]) -> u64 {
     let mut state = bytes.len() as u64;
     let mut rest = bytes;
     while let Some((word, others)) = rest.split_first_chunk::<8>() {
@@ -138,38 +141,54 @@ impl Table {
         fold((key >> 64) as u64, key as u64)
     }
 
-    /// Asks for the cache line in which a key of this hash will be looked for.
+    /// Asks for the cache lines in which a key of this hash will be looked for: most often two.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let slot = &raw const self.shorts[(hash >> self.shift) as usize];
-            // SAFETY: the address is that of an element, and a prefetch reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = hash;
+        let at = (hash >> self.shift) as usize;
+        prefetch(&self.shorts, at);
+        prefetch(&self.shorts, at + 2);
     }
 
-    /// Counts one occurrence of an inline key; false if there is no room for it.
+    /// Asks for the cache line in which a longer pretoken of this hash will be looked for.
+    #[inline]
+    pub fn prefetch_place(&self, hash: u64) {
+        prefetch(&self.places, (hash >> 32) as usize & (self.places.len() - 1));
+    }
+
+    /// Once that is there, for the entry that it points to.
+    #[inline]
+    pub fn prefetch_long(&self, hash: u64) {
+        let place = self.places[(hash >> 32) as usize & (self.places.len() - 1)];
+        prefetch(&self.longs, (place as u32 as usize).wrapping_sub(1));
+    }
+
+    /// Once that is there too, for its bytes.
+    #[inline]
+    pub fn prefetch_bytes(&self, hash: u64) {
+        let place = self.places[(hash >> 32) as usize & (self.places.len() - 1)];
+        if let Some(long) = self.longs.get((place as u32 as usize).wrapping_sub(1)) {
+            prefetch(&self.arena, long.offset as usize);
+        }
+    }
+
+    /// Counts `count` occurrences of an inline key; false if there is no room for it.
     #[inline]
     #[must_use]
-    pub fn add_short(&mut self, key: u128, hash: u64) -> bool {
+    pub fn add_short(&mut self, key: u128, hash: u64, count: u64) -> bool {
         let (hi, lo) = ((key >> 64) as u64, key as u64);
         let mask = self.shorts.len() - 1;
         let mut at = (hash >> self.shift) as usize;
         loop {
             let slot = &mut self.shorts[at & mask];
             if slot.lo == lo && slot.hi == hi {
-                slot.count += 1;
+                slot.count += count;
                 return true;
             }
             if !slot.is_used() {
                 if self.used == self.limit {
                     return false;
                 }
-                *slot = Short { hi, lo, count: 1 };
+                *slot = Short { hi, lo, count };
                 self.used += 1;
                 return true;
             }
@@ -195,8 +214,7 @@ impl Table {
 
     /// Counts one occurrence of a pretoken longer than [`INLINE`] bytes; false if there is no room for it.
     #[must_use]
-    pub fn add_long(&mut self, bytes: &[u8]) -> bool {
-        let hash = hash_long(bytes);
+    pub fn add_long(&mut self, bytes: &[u8], hash: u64) -> bool {
         let tag = hash >> 32;
         let mask = self.places.len() - 1;
         let mut at = tag as usize;
@@ -223,6 +241,7 @@ impl Table {
         };
         self.places[at & mask] = tag << 32 | u64::from(index);
         self.longs.push(Long {
+            prefix: bytes.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)),
             offset: self.arena.len() as u64,
             length: bytes.len() as u64,
             count: 1,
@@ -319,7 +338,10 @@ impl Table {
         } = self;
         shorts.compact();
         shorts.sort_unstable_by_key(Short::key);
-        longs.sort_unstable_by(|a, b| a.bytes(&arena).cmp(b.bytes(&arena)));
+        longs.sort_unstable_by(|a, b| {
+            let by_prefix = a.prefix.cmp(&b.prefix);
+            by_prefix.then_with(|| a.bytes(&arena).cmp(b.bytes(&arena)))
+        });
         Run {
             group,
             shorts,
@@ -350,6 +372,17 @@ pub struct Run {
 impl Run {
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.shorts.is_empty() && self.longs.is_empty()
+        self.len() == 0
+    }
+
+    /// Number of pretokens.
+    pub fn len(&self) -> usize {
+        self.shorts.len() + self.longs.len()
+    }
+
+    /// Bytes of all pretokens.
+    pub fn n_bytes(&self) -> usize {
+        let shorts = self.shorts.iter().map(|short| short.lo as usize & 0xff);
+        shorts.sum::<usize>() + self.arena.len()
     }
 }

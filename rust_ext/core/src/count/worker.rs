@@ -1,22 +1,28 @@
 //! What one thread counts into: a table per group, and runs on disk once its share of the memory is full.
 
+use super::hot::{Entry, Hot, PAIRS};
 use super::room::{can_allocate, out_of_memory};
 use super::spill::RunFile;
 use super::stream::write_run;
-use super::table::{FIRST, INLINE, Run, Table, inline_key};
+use super::table::{FIRST, Run, Table, hash_long};
+use super::waiting::{CUTS, LONGS, OUT, SHORTS, Waiting};
 use crate::pretokenize::Pretokenizer;
 use crate::{Control, Error, Result};
-
-/// Pretokens between scanner and table: so long has the slot's cache line to arrive.
-const LOOK_AHEAD: usize = 16;
 
 /// The tables of one thread.
 pub struct Worker {
     tables: Vec<Option<Table>>,
+    hot: Hot,
+    waiting: Box<Waiting>,
+    /// The group of what is in `hot` and `waiting`.
+    hot_group: u32,
     spill: Option<Spill>,
     first: usize,
     failure: Option<Error>,
 }
+
+/// Tables with their groups, and the runs on disk.
+pub type Counted = (Vec<(u32, Table)>, Option<RunFile>);
 
 /// What a thread does when its tables have grown to their share.
 struct Spill {
@@ -33,21 +39,148 @@ impl Worker {
             let slots = (share / 256).clamp(16, FIRST);
             1 << slots.ilog2()
         });
+        let pairs = bound.as_ref().map_or(PAIRS, |(share, _)| {
+            let pairs = (share / 1024).clamp(2, PAIRS);
+            1 << pairs.ilog2()
+        });
         Self {
             tables: (0..n_groups).map(|_| None).collect(),
+            hot: Hot::new(pairs),
+            waiting: Box::default(),
+            hot_group: 0,
             spill: bound.map(|(share, file)| Spill { share, file }),
             first,
             failure: None,
         }
     }
 
-    /// The sorted tables still to be made and the runs written so far.
-    pub fn finish(self) -> (Vec<(u32, Table)>, Option<RunFile>) {
+    /// Ends counting: the tables still to be sorted and the runs written so far.
+    ///
+    /// # Errors
+    /// [`Error::File`] if counts cannot be written to disk; [`Error::Interrupted`].
+    pub fn finish(mut self, control: &Control) -> Result<Counted> {
+        self.cool(control)?;
         let numbered = self.tables.into_iter().enumerate();
         let tables = numbered
             .filter_map(|(group, table)| table.map(|table| (group as u32, table)))
             .collect();
-        (tables, self.spill.map(|spill| spill.file))
+        Ok((tables, self.spill.map(|spill| spill.file)))
+    }
+
+    fn take_table(&mut self, group: u32) -> Table {
+        let held = self.tables[group as usize].take();
+        held.unwrap_or_else(|| Table::new(self.first))
+    }
+
+    /// Moves the counts of `waiting` and `hot` to their table.
+    fn cool(&mut self, control: &Control) -> Result<()> {
+        if self.waiting.n_shorts == 0 && self.waiting.n_out == 0 && self.hot.is_empty() {
+            return Ok(());
+        }
+        let group = self.hot_group;
+        let mut table = self.take_table(group);
+        self.count_shorts(&mut table, group, control);
+        self.count_out(&mut table, group, control);
+        let entries: Vec<Entry> = self.hot.drain().collect();
+        for (number, entry) in entries.iter().enumerate() {
+            if let Some(ahead) = entries.get(number + SHORTS) {
+                table.prefetch(ahead.hash);
+            }
+            self.put(&mut table, group, *entry, control);
+        }
+        self.tables[group as usize] = Some(table);
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Puts pretokens, which lie one after another from `start` to each of `ends`, among those that wait, and
+    /// counts these once they are many.
+    #[inline(never)]
+    fn take(
+        &mut self,
+        table: &mut Table,
+        group: u32,
+        text: &[u8],
+        (start, ends): (usize, &[usize]),
+        control: &Control,
+    ) {
+        self.waiting.take(&self.hot, text, start, ends);
+        if self.waiting.n_shorts >= SHORTS {
+            self.count_shorts(table, group, control);
+        }
+        if self.waiting.n_longs >= LONGS {
+            self.count_longs(table, group, text, control);
+        }
+    }
+
+    /// Counts the short pretokens that wait.
+    #[inline(never)]
+    fn count_shorts(&mut self, table: &mut Table, group: u32, control: &Control) {
+        let Waiting {
+            shorts,
+            n_shorts,
+            out,
+            n_out,
+            ..
+        } = &mut *self.waiting;
+        for &(key, hash) in &shorts[..*n_shorts] {
+            if let Some(entry) = self.hot.add(key, hash) {
+                out[*n_out] = entry;
+                *n_out += usize::from(entry.count > 0);
+            }
+        }
+        *n_shorts = 0;
+        if *n_out >= OUT {
+            self.count_out(table, group, control);
+        }
+    }
+
+    /// Counts what the cache has pushed out.
+    fn count_out(&mut self, table: &mut Table, group: u32, control: &Control) {
+        for entry in &self.waiting.out[..self.waiting.n_out] {
+            table.prefetch(entry.hash);
+        }
+        for number in 0..self.waiting.n_out {
+            let entry = self.waiting.out[number];
+            self.put(table, group, entry, control);
+        }
+        self.waiting.n_out = 0;
+    }
+
+    /// Counts the long pretokens that wait.
+    #[inline(never)]
+    fn count_longs(&mut self, table: &mut Table, group: u32, text: &[u8], control: &Control) {
+        let mut hashes = [0; LONGS + CUTS];
+        let longs = &self.waiting.longs[..self.waiting.n_longs];
+        for (hash, &(start, end)) in hashes.iter_mut().zip(longs) {
+            *hash = hash_long(&text[start..end]);
+            table.prefetch_place(*hash);
+        }
+        let hashes = &hashes[..longs.len()];
+        for &hash in hashes {
+            table.prefetch_long(hash);
+        }
+        for &hash in hashes {
+            table.prefetch_bytes(hash);
+        }
+        for (number, &hash) in hashes.iter().enumerate() {
+            let (start, end) = self.waiting.longs[number];
+            self.put_long(table, group, &text[start..end], hash, control);
+        }
+        self.waiting.n_longs = 0;
+    }
+
+    #[inline]
+    fn put(&mut self, table: &mut Table, group: u32, entry: Entry, control: &Control) {
+        while entry.count > 0 && !table.add_short(entry.key, entry.hash, entry.count) {
+            self.make_room(table, group, 0, control);
+        }
+    }
+
+    #[inline]
+    fn put_long(&mut self, table: &mut Table, group: u32, bytes: &[u8], hash: u64, control: &Control) {
+        while !table.add_long(bytes, hash) {
+            self.make_room(table, group, bytes.len(), control);
+        }
     }
 
     /// Counts the pretokens of one document, or of one piece of a document, after checking it where that is
@@ -69,8 +202,11 @@ impl Worker {
                 return Err(error(invalid.valid_up_to() as u64));
             }
         }
-        let held = self.tables[group as usize].take();
-        let mut table = held.unwrap_or_else(|| Table::new(self.first));
+        if group != self.hot_group {
+            self.cool(control)?;
+            self.hot_group = group;
+        }
+        let mut table = self.take_table(group);
         let outcome = self.count_into(&mut table, group, pretokenizer, text, control);
         self.tables[group as usize] = Some(table);
         outcome
@@ -85,41 +221,21 @@ impl Worker {
         control: &Control,
     ) -> Result<()> {
         let mut at = 0;
-        let mut waiting = [(0u128, 0u64); LOOK_AHEAD];
-        let mut next = 0;
+        let mut cuts = [0; CUTS];
+        let mut n_cuts = 0;
+        let mut start = 0;
         pretokenizer.for_each_controlled(text, control, |pretoken| {
-            let length = pretoken.len();
-            if length > INLINE {
-                while !table.add_long(pretoken) {
-                    self.make_room(table, group, length, control);
-                }
-            } else if length > 0 {
-                // The pretokens concatenate to the text: the next 16 bytes stand at `at`, unless it ends before.
-                let ahead = text.get(at..).and_then(|rest| rest.first_chunk::<16>());
-                let key = if let Some(window) = ahead {
-                    inline_key(window, length)
-                } else {
-                    let mut window = [0; 16];
-                    window[..length].copy_from_slice(pretoken);
-                    inline_key(&window, length)
-                };
-                let hash = Table::hash(key);
-                table.prefetch(hash);
-                let (key, hash) = std::mem::replace(&mut waiting[next % LOOK_AHEAD], (key, hash));
-                next += 1;
-                if key != 0 {
-                    while !table.add_short(key, hash) {
-                        self.make_room(table, group, 0, control);
-                    }
-                }
+            at += pretoken.len();
+            cuts[n_cuts] = at;
+            n_cuts += 1;
+            if n_cuts == CUTS {
+                self.take(table, group, text, (start, &cuts), control);
+                start = at;
+                n_cuts = 0;
             }
-            at += length;
         })?;
-        for (key, hash) in waiting {
-            while key != 0 && !table.add_short(key, hash) {
-                self.make_room(table, group, 0, control);
-            }
-        }
+        self.take(table, group, text, (start, &cuts[..n_cuts]), control);
+        self.count_longs(table, group, text, control);
         if let Some(error) = self.failure.take() {
             return Err(error);
         }

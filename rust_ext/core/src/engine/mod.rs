@@ -31,7 +31,7 @@ mod heap;
 mod index;
 mod merge;
 mod neighbours;
-mod pages;
+pub(crate) mod pages;
 mod parity;
 mod picky;
 mod pieces;

@@ -3,6 +3,7 @@
 use super::class::{LETTER, LOWER, MARK, NEWLINE, NUMBER, OTHER_LETTER, SPACE, SYMBOL, Table, UPPER, WHITE};
 use super::run::{self, White};
 use super::scan::Scanner;
+use super::window::{Borders, Window, next_unit, runs_from, white_borders};
 
 /// With `A` = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, `B` = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]` and, where `SUFFIX`,
 /// `C` = `(?i:'s|'t|'re|'ve|'m|'ll|'d)?`:
@@ -54,6 +55,41 @@ impl<const DIGITS: usize, const SUFFIX: bool> Scanner for Cased<DIGITS, SUFFIX> 
             end += 1;
         }
         end
+    }
+
+    const HAS_BORDERS: bool = true;
+
+    /// As for `cl100k`, and a word also starts at an uppercase letter behind a lowercase one. Left to
+    /// [`Scanner::next`]: an uppercase letter behind one without case, a mark behind a symbol, a slash behind a
+    /// newline, contractions.
+    #[inline(always)]
+    fn borders(&self, data: &[u8], start: usize, window: &Window) -> Option<Borders> {
+        let words = window.letters | window.marks;
+        let (white, newlines, numbers) = (window.white, window.newlines, window.numbers);
+        let others = !(words | numbers | white);
+        let symbols = others & !(others << 1) & !(window.blanks << 1);
+        let joined = next_unit(window, symbols) | (white & !newlines) << 1;
+        let (number_starts, long_numbers) = run::number_borders(window, numbers, DIGITS);
+        let white = white_borders(window, others);
+        let contractions = run::these(window.apostrophes & if SUFFIX { words << 1 } else { 0 }, |at| {
+            run::contraction_any_case(data, start + at) > 0
+        });
+        // `[\r\n/]*` may end between symbols, which then are one symbol less.
+        let slashed = runs_from(others, window.slashes & newlines << 1);
+        Some(Borders {
+            starts: (words & !(words << 1) & !joined)
+                | (window.upper & window.lower << 1)
+                | symbols
+                | number_starts
+                | white.starts,
+            hard: white.hard
+                | long_numbers
+                | (window.upper & window.caseless << 1)
+                | (window.marks & others << 1) >> 1
+                | slashed
+                | slashed >> 1
+                | contractions >> 1,
+        })
     }
 
     /// As for `cl100k`; a slash may follow newlines, and an apostrophe or a mark may follow a letter.

@@ -3,6 +3,7 @@
 use super::class::{LETTER, NUMBER, SYMBOL, Table, WHITE};
 use super::run::{self, White};
 use super::scan::Scanner;
+use super::window::{Borders, Window};
 
 /// `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 #[derive(Clone, Copy)]
@@ -41,6 +42,22 @@ impl Scanner for Gpt2 {
                 white.but_last()
             }
         }
+    }
+
+    const HAS_BORDERS: bool = true;
+
+    /// A word, a number or symbols start where their class does, or at the blank before; white space starts at its
+    /// first and at its last unit.
+    #[inline(always)]
+    fn borders(&self, data: &[u8], start: usize, window: &Window) -> Option<Borders> {
+        let (letters, numbers, white) = (window.letters, window.numbers, window.white);
+        let others = !(letters | numbers | white);
+        let firsts = (letters & !(letters << 1)) | (numbers & !(numbers << 1)) | (others & !(others << 1));
+        Some(Borders {
+            starts: (firsts & !(window.blanks << 1)) | (white & !(white << 1)) | (white & !(white >> 1)),
+            hard: (white & window.wide)
+                | run::these(window.apostrophes, |at| run::contraction(data, start + at) > 0),
+        })
     }
 
     /// No piece holds white space after anything else, and none holds a symbol after a letter.

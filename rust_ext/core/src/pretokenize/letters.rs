@@ -7,6 +7,7 @@
 use super::class::{LETTER, MARK, NEWLINE, NUMBER, SPACE, SYMBOL, Table, WHITE};
 use super::run::{self, White};
 use super::scan::Scanner;
+use super::window::{Borders, Window, next_unit, white_borders};
 
 /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?W+|\p{N}{1,DIGITS}| ?[^\sW\p{N}]+[\r\n]*|…` with the letters
 /// `W` = [`LETTER`], or [`LETTER`] and [`MARK`]; then `\s++$|` where `WHOLE_TAIL`; then `\s*[\r\n]+|\s+(?!\S)|\s+`.
@@ -65,6 +66,33 @@ impl<const WORD: u8, const DIGITS: usize, const WHOLE_TAIL: bool> Scanner
         }
         let symbols = run::outside(self.table, data, symbols, WHITE | WORD | NUMBER);
         run::inside(self.table, data, symbols, NEWLINE)
+    }
+
+    const HAS_BORDERS: bool = true;
+
+    /// A word starts where its letters do, or at one sign or white space before, unless that belongs to something
+    /// else: a newline to the white space, a symbol to the symbols beside it or to the blank before it.
+    #[inline(always)]
+    fn borders(&self, data: &[u8], start: usize, window: &Window) -> Option<Borders> {
+        let words = if WORD & MARK == 0 {
+            window.letters
+        } else {
+            window.letters | window.marks
+        };
+        let (white, newlines, numbers) = (window.white, window.newlines, window.numbers);
+        let others = !(words | numbers | white);
+        let symbols = others & !(others << 1) & !(window.blanks << 1);
+        let joined = next_unit(window, symbols) | (white & !newlines) << 1;
+        let (number_starts, long_numbers) = run::number_borders(window, numbers, DIGITS);
+        let white = white_borders(window, others);
+        Some(Borders {
+            starts: (words & !(words << 1) & !joined) | symbols | number_starts | white.starts,
+            hard: white.hard
+                | long_numbers
+                | run::these(window.apostrophes, |at| {
+                    run::contraction_any_case(data, start + at) > 0
+                }),
+        })
     }
 
     /// Only newlines follow a symbol inside of a piece, and nothing follows a newline but white space.

@@ -27,6 +27,14 @@ mod script;
 mod spaced;
 mod spec;
 mod superword;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(
+        dead_code,
+        reason = "windows are read with AVX2; elsewhere the scanners go piece by piece"
+    )
+)]
+mod window;
 
 use memchr::memchr;
 

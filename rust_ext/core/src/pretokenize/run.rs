@@ -1,6 +1,7 @@
 //! Runs of one class: how far the text stays inside of a set of classes.
 
 use super::class::{LOWER, NEWLINE, Table, WHITE};
+use super::window::Window;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -195,6 +196,30 @@ impl White {
             self.end
         }
     }
+}
+
+/// The bits of `mask` whose positions satisfy `wanted`; few are set.
+#[inline(always)]
+pub fn these(mut mask: u64, wanted: impl Fn(usize) -> bool) -> u64 {
+    let mut found = 0;
+    while mask != 0 {
+        let lowest = mask & mask.wrapping_neg();
+        if wanted(mask.trailing_zeros() as usize) {
+            found |= lowest;
+        }
+        mask ^= lowest;
+    }
+    found
+}
+
+/// Where numbers of at most `limit` (1 to 3) units start in a window, and bytes of runs that are too long or not ASCII.
+#[inline(always)]
+pub fn number_borders(window: &Window, numbers: u64, limit: usize) -> (u64, u64) {
+    if limit == 1 {
+        return (numbers & window.leads, 0);
+    }
+    let too_long = (1..=limit).fold(numbers, |run, n| run & numbers << n);
+    (numbers & !(numbers << 1), too_long | (numbers & window.wide))
 }
 
 /// Length of `'s|'t|'re|'ve|'m|'ll|'d` under `(?i:…)` at an apostrophe, or 0. U+017F folds to s, as in the patterns.
