@@ -213,6 +213,8 @@ def test_too_little_text_is_an_error_that_says_so(spelling: str) -> None:
 
 @pytest.mark.parametrize("spelling", ["sage", "lib", "sentencepiece", "wordpiece(prefix=##)"])
 def test_running_text_is_needed(spelling: str) -> None:
+    assert parse(spelling).reads_text
+    assert not parse("wordpiece").reads_text
     counts = PretokenCounts.from_mapping({"eng": {b"low": 1}})
     with pytest.raises(ParameterError, match="running text"):
         train(counts, vocab_size=300, algorithm=spelling)

@@ -76,7 +76,7 @@ class Sage(Algorithm):
         parameters={
             "initial": "what proposes the first vocabulary: bpe, ngrams (most frequent byte strings) or unigram; "
             "start= names a tokenizer instead",
-            "initial_size": "its size; that of the schedule, or 4 times vocab_size unless given",
+            "initial_size": "its size; that of the schedule, or 4 times vocab_size (16 times for ngrams) unless given",
             "initial_pretokenizer": "the pre-tokenizer for the first vocabulary where text is cut without one",
             "rounds": "number of rounds where no schedule is given; sizes shrink by the same share each time",
             "schedule": "sizes of the vocabulary, descending to vocab_size, such as 65536/49152/32768",
@@ -135,7 +135,8 @@ class Sage(Algorithm):
         if request.start is not None:
             tokens = tokens_of(request.start, max_length)
         else:
-            wanted = self.initial_size or (schedule[0] if schedule else 4 * request.vocab_size)
+            share = 16 if self.initial == "ngrams" else 4
+            wanted = self.initial_size or (schedule[0] if schedule else share * request.vocab_size)
             cut = self.initial_pretokenizer if pretokenizer == "none" else pretokenizer
             counts = count(
                 corpus, cut, threads=request.threads, progress=request.progress, **request.counting
