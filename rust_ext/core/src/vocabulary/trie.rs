@@ -143,6 +143,7 @@ impl Trie {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -153,7 +154,7 @@ mod tests {
         let offsets: Vec<i64> = words
             .iter()
             .scan(0, |end, word| {
-                *end += word.len() as i64;
+                *end += i64::try_from(word.len()).unwrap();
                 Some(*end)
             })
             .collect();
