@@ -15,6 +15,7 @@ __all__ = [
     "Engine",
     "LineSample",
     "Lines",
+    "Parity",
     "PretokenCounts",
     "Pretokenizer",
     "RunCounter",
@@ -225,6 +226,8 @@ class Engine:
         expected_merges: int,
         first_floor: int | None,
         track_groups: bool,
+        silent_groups: int = 0,
+        total_closed: bool = False,
         overlap: bool = True,
         deletions: bool = False,
         progress: Callable[[str, int, int], None] | None = None,
@@ -379,6 +382,38 @@ class Engine:
         tuple[NDArray[np.uint32], NDArray[np.uint64]],
         tuple[NDArray[np.uint32], NDArray[np.uint64]],
     ]: ...
+    def run_parity(
+        self,
+        parity: Parity,
+        vocab_size: int,
+        *,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> tuple[
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint64],
+        NDArray[np.uint64],
+        NDArray[np.uint32],
+    ]: ...
+
+@final
+class Parity:
+    """Which language each step of parity-aware training serves."""
+
+    def __new__(
+        cls,
+        *,
+        first_column: int,
+        weights: list[int],
+        ratio: list[float] | None,
+        global_merges: int,
+        window: tuple[int, float] | None,
+        stop: bool,
+    ) -> Parity: ...
+    @property
+    def global_merges(self) -> int: ...
+    def exhausted(self) -> list[tuple[int, int]]: ...
 
 @final
 class RunCounter:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tokbench.checkpoint import Checkpoint
     from tokbench.objectives.protocol import Objective
     from tokbench.tokenizer import Tokenizer
-    from tokbench.weights import Number
+    from tokbench.weights import Number, TermWeights
 
     A = TypeVar("A", bound=type["Algorithm"])
 
@@ -92,6 +92,7 @@ class Request:
     min_pretoken_count: int | None = None
     weights: Mapping[str, Number] | None = None
     alpha: float | None = None
+    term_weights: TermWeights | Mapping[str, Number] | None = None
     start: Tokenizer | None = None
     dev: Corpus | None = None
     seed: int | None = None

@@ -20,6 +20,7 @@ from tokbench import _rust
 from tokbench.errors import VocabError
 from tokbench.merges import Merges
 from tokbench.operations import Operations
+from tokbench.steps import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import ArrayLike, NDArray
 
+    from tokbench.segmenters import Segmenter
     from tokbench.vocab import Vocab
 
 Unit = Literal["byte", "character"]
@@ -125,7 +127,9 @@ class BpeModel:
             Those of ids that no text reaches by its bytes do not matter. For ``lib`` the rank of each unit, 0 for the
             best, and a negative number for a token that is no unit.
         width: longest token, in bytes, that a method which does not merge looks for; None for all tokens.
-        steps: reversible changes of the text before everything else, by name.
+        steps: reversible changes of the text between special tokens before everything else, as `tokbench.steps`
+            spells them. `encoder` does not do them; a tokenizer does.
+        segmenter: what cuts pretokens into morphemes, which no token crosses; a tokenizer does that too.
 
     An id that a merge makes and the vocabulary does not have is *transient*: it exists only while a pretoken is
     encoded. It must be scaffold, or deleted in the end.
@@ -150,6 +154,7 @@ class BpeModel:
     scores: tuple[float, ...] | None = None
     width: int | None = None
     steps: tuple[str, ...] = ()
+    segmenter: Segmenter | None = None
 
     def __post_init__(self) -> None:
         if not self.added:
@@ -171,6 +176,11 @@ class BpeModel:
             object.__setattr__(self, "merges", Operations(("merge", *step) for step in self.merges))
         if self.scores is not None:
             object.__setattr__(self, "scores", tuple(float(score) for score in self.scores))
+        if self.steps:
+            object.__setattr__(self, "steps", Chain(self.steps).spelled)
+            _check_around(self, "steps")
+        if self.segmenter is not None:
+            _check_around(self, "segmenter")
         _check_method(self)
         _check_transient(self)
 
@@ -306,6 +316,7 @@ class BpeModel:
             ("scores", self.scores, None),
             ("width", self.width, None),
             ("steps", self.steps, ()),
+            ("segmenter", None if self.segmenter is None else self.segmenter.as_list(), None),
         ):
             if value != unused:
                 yield f"{name}:{value!r}"
@@ -313,6 +324,25 @@ class BpeModel:
     def replaced(self, *, pretokenizer: str) -> BpeModel:
         """Return the same model with another pre-tokenizer."""
         return replace(self, pretokenizer=pretokenizer)
+
+
+def _check_around(model: BpeModel, what: str) -> None:
+    """Refuse what would look for something in the text as given that the steps have changed, or the other way round."""
+    if model.normalizer is not None or model.prefix_space:
+        message = f"{what}: a normalizer or prefix space beside it is not known; neither can be taken back"
+        raise VocabError(message)
+    for token in model.added:
+        if not token.special or token.normalized or token.lstrip or token.rstrip:
+            message = f"{what}: {token.text!r} is matched in all text or with what stands beside it; make it special"
+            raise VocabError(message)
+        if token.token_id in model.vocab.tokens:
+            message = f"{what}: special token {token.text!r} shares id {token.token_id} with ordinary text; rename it"
+            raise VocabError(message)
+    if what == "segmenter" and model.supers is not None:
+        message = (
+            "segmenter: supers merge pretokens that are one token, pieces of a pretoken are not pretokens"
+        )
+        raise VocabError(message)
 
 
 def _check_method(model: BpeModel) -> None:
@@ -341,9 +371,6 @@ def _check_method(model: BpeModel) -> None:
             raise VocabError(message)
     if model.width is not None and model.width < 1:
         message = f"width: {model.width}; at least one byte is needed"
-        raise VocabError(message)
-    if model.steps:
-        message = f"steps: {model.steps[0]!r} is not known"
         raise VocabError(message)
     for left, right, result in model.supers or ():
         for token in (left, right, result):

@@ -63,6 +63,11 @@ class Texts:
         """What messages and document ids call it."""
         return self.name
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether a document has a weight."""
+        return any(batch.weights is not None for batch in self.packed)
+
     def batches(self, document: str, weight: str | None = None) -> Iterator[Batch]:
         """Return the documents; they are whole whatever ``document`` says, and have weights of their own."""
         del document, weight

@@ -183,7 +183,7 @@ class Counted:
 
 
 def _has_weights(source: Source | Texts) -> bool:
-    return isinstance(source, Texts) and any(batch.weights is not None for batch in source.packed)
+    return isinstance(source, Texts) and source.has_weights
 
 
 def sources_of(corpus: Corpus) -> list[tuple[int, Source | Texts]]:

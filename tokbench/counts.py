@@ -11,8 +11,9 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,12 +39,14 @@ from tokbench.count_files import (
 from tokbench.counting import BLOCK_BYTES, Counted, Counting, sources_of
 from tokbench.errors import CorpusError, ParameterError
 from tokbench.limits import check_address_space
-from tokbench.weights import Number, Weights
+from tokbench.segmenters import pieces
+from tokbench.weights import Number, TermWeights, Weights, exact
 
 if TYPE_CHECKING:
     import os
 
     from tokbench.checkpoint import Checkpoint
+    from tokbench.segmenters import Segmenter
 
 Progress = Callable[[str, int, int], None]
 """Called with phase, finished units and total units (0 where unknown)."""
@@ -189,7 +192,10 @@ class PretokenCounts:
             metadata = pl.read_parquet_metadata(name)
             frame = pl.read_parquet(name, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise CorpusError(f"{path}: cannot read the counts: {error}") from error
+            message = (
+                f"{path}: cannot read the counts; expected what `tokbench count` writes (Parquet): {error}"
+            )
+            raise CorpusError(message) from error
         version = metadata.get("tokbench_format")
         if version is None:
             raise CorpusError(f"{path}: is Parquet, but not a table of pretoken counts (write one with save)")
@@ -255,6 +261,69 @@ class PretokenCounts:
             made = Weights.of(weights or {}, self.groups)
         native = multiplied(self.native, [made.parts[group] for group in self.groups], made.scale)
         return replace(self, native=native, weights=made)
+
+    def reweighted(
+        self, weights: Mapping[str, Number] | Mapping[bytes, Number] | Callable[[bytes], Number]
+    ) -> PretokenCounts:
+        """Multiply each pretoken's counts by its own weight, so that chosen words decide more of the merges.
+
+        Of a mapping from terms to weights a pretoken takes the weight of the term that it is, one leading space aside
+        (`tokbench.weights.TermWeights`); a callable is asked for every pretoken. The counts stay exact integers: the
+        table is in units of one over the new ``weights.scale``, which carries on an earlier weighting. Weights of 1
+        leave the table as it is.
+
+        Raises:
+            ParameterError: for a weight that is not positive or has more than four decimals.
+            CorpusError: when a weighted count reaches 2⁶⁴.
+
+        >>> table = PretokenCounts.from_mapping({"eng": {b" ion": 4, b" on": 3}}).reweighted({"ion": 1.5})
+        >>> table.to_frame()["count"].to_list(), table.weights.scale
+        ([12, 6], 2)
+        """
+        weigh = TermWeights.of(weights) if isinstance(weights, Mapping) else weights
+        arena, offsets, row_starts, group_ids, counts = self.native.arrays()
+        data, ends = arena.tobytes(), offsets.tolist()
+        known: dict[Number, Fraction] = {}
+        fractions = []
+        for begin, end in pairwise(ends):
+            pretoken = data[begin:end]
+            value = weigh(pretoken)
+            if value not in known:
+                known[value] = exact(repr(pretoken), value)
+            fractions.append(known[value])
+        scale = math.lcm(*(weight.denominator for weight in known.values()))
+        if scale == 1 and set(known.values()) <= {Fraction(1)}:
+            return self
+        parts = np.repeat(
+            np.array([int(weight * scale) for weight in fractions], dtype=np.uint64),
+            np.diff(row_starts).astype(np.intp),
+        )
+        if (counts > np.uint64((1 << 64) - 1) // parts).any():
+            raise CorpusError(f"a weighted count reaches 2^64 (scale {scale}); use smaller weights")
+        native = _rust.PretokenCounts(
+            list(self.groups), arena, offsets, row_starts, group_ids, counts * parts
+        )
+        before = self.weights or Weights(dict.fromkeys(self.groups, 1), 1)
+        made = Weights({group: part * scale for group, part in before.parts.items()}, before.scale * scale)
+        return replace(self, native=native, weights=made)
+
+    def segmented(self, segmenter: Segmenter) -> PretokenCounts:
+        """Count pieces of pretokens instead: what is trained on them makes no token across a cut.
+
+        Σ length · count stays the same. The pre-tokenizer's specification is kept; the segmenter is not part of it.
+
+        >>> from tokbench.segmenters import Lexicon
+        >>> table = PretokenCounts.from_mapping({"tur": {b" evler": 2, b" ev": 1}})
+        >>> table.segmented(Lexicon(("ev", "ler"))).to_frame().select("pretoken", "count").rows()
+        [(b' ev', 3), (b'ler', 2)]
+        """
+        cells: dict[str, dict[bytes, int]] = {group: {} for group in self.groups}
+        for pretoken, group, number in self.to_frame().iter_rows():
+            column = cells[group]
+            for piece in pieces(segmenter, pretoken):
+                column[piece] = column.get(piece, 0) + number
+        made = PretokenCounts.from_mapping(cells, pretokenizer=self.pretokenizer)
+        return replace(self, native=made.native, corpus_fingerprint=None)
 
     def _check_unweighted(self, verb: str) -> None:
         if self.weights is not None:

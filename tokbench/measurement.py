@@ -88,7 +88,12 @@ class MeasuredTokenizer(Protocol):
 
     @property
     def lossless(self) -> bool:
-        """Whether the tokens' bytes concatenate to the document."""
+        """Whether the tokens' bytes concatenate to the document, but for what `steps` change."""
+        ...
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Reversible changes of the text before encoding; spans, not tokens, then say where a token lies."""
         ...
 
     def token_arrays(self) -> tuple[NDArray[np.uint8], Ints]:

@@ -175,6 +175,15 @@ def model_of(base: Tokenizer, *, what: str) -> BpeModel:
             f"{what}: {base.name} encodes by the method {base.model.method!r}; it has no merges to go on from"
         )
         raise ParameterError(message)
+    if base.model.steps:
+        message = (
+            f"{what}: {base.name} changes text by {', '.join(base.model.steps)}, which the text to go on with has not "
+            f"been; name the same steps to tokbench.train, which does that"
+        )
+        raise ParameterError(message)
+    if base.model.segmenter is not None:
+        message = f"{what}: {base.name} cuts words into morphemes, which the text to go on with has not been"
+        raise ParameterError(message)
     if base.model.supers is not None or base.model.scaffold:
         message = f"{what}: {base.name} has supers or scaffold tokens, which merging cannot go on from"
         raise ParameterError(message)

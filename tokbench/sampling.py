@@ -40,6 +40,11 @@ class SampledTokenizer(Tokenizer):
         if not 0 <= seed < 2**64:
             message = f"seed: {seed}; a whole number from 0 to 2^64 - 1 is needed"
             raise ParameterError(message)
+        if base.model.segmenter is not None:
+            message = (
+                f"{base.name} cuts words into morphemes, around which no encoding is drawn; take it as it is"
+            )
+            raise ParameterError(message)
         self.base = base
         self.sampling: Sampling = sampling
         self.parameter = parameter
@@ -48,6 +53,7 @@ class SampledTokenizer(Tokenizer):
         self.kind = f"{base.kind}-{sampling}"
         self.vocab = base.vocab
         self.lossless = base.lossless
+        self.steps = base.steps
         self.pretokenizer = base.pretokenizer
         self.unk_id = base.unk_id
 
@@ -92,16 +98,33 @@ class SampledTokenizer(Tokenizer):
         threads: int,
         progress: Callable[[str, int, int], None] | None,
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        return self.base.native.sample_batch(
-            data, offsets, self.sampling, self.parameter, self.seed, allowed, threads, progress
-        )
+        def native(
+            text: NDArray[np.uint8],
+            ends: NDArray[np.int64],
+            special: bool | list[int] = False,  # noqa: FBT001, FBT002 - the extension's own convention
+        ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+            return self.base.native.sample_batch(
+                text, ends, self.sampling, self.parameter, self.seed, special, threads, progress
+            )
+
+        if self.base.chain is not None:
+            return self.base.chain.encode(native, data, offsets, allowed=allowed)
+        return native(data, offsets, allowed)
 
     def _encode_spans(
         self,
         data: bytes,
         allowed: bool | list[int],  # noqa: FBT001 - the extension's own convention
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        return self.base.native.sample_with_spans(data, self.sampling, self.parameter, self.seed, allowed)
+        def native(
+            text: bytes,
+            special: bool | list[int] = False,  # noqa: FBT001, FBT002 - the extension's own convention
+        ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+            return self.base.native.sample_with_spans(text, self.sampling, self.parameter, self.seed, special)
+
+        if self.base.chain is not None:
+            return self.base.chain.encode_with_spans(native, data, allowed=allowed)
+        return native(data, allowed)
 
     def _decode_flat(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[bytes]:
         return self.base._decode_flat(ids, offsets)

@@ -20,6 +20,8 @@ from tokbench.encoding import Encoding, flatten, text_bytes
 from tokbench.errors import NotEncodableError, NotRepresentableError, ParameterError, UnknownTokenError
 from tokbench.formats import detect, tiktoken, tokbench_json
 from tokbench.merges import Merges
+from tokbench.segmenters import PieceEncoder
+from tokbench.steps import Chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -42,6 +44,8 @@ class Tokenizer(ABC):
         kind: ``bpe``, ``longest``, ``fewest``, ``unigram``, ``wordpiece``, …
         vocab: id ↔ the token as the vocabulary spells it.
         lossless: whether decoding returns exactly the bytes that were encoded, for all bytes.
+        steps: reversible changes of the text before encoding (`tokbench.steps`); where there are some, tokens do not
+            spell the text, and only their spans tile it.
         pretokenizer: specification of the pre-tokenizer, where it has one of ours.
         merges: the merge list, where it has one that training could have found.
         unk_id: the id of the unknown token, if there is one.
@@ -52,6 +56,7 @@ class Tokenizer(ABC):
     kind: str
     vocab: Vocab
     lossless: bool
+    steps: tuple[str, ...] = ()
     pretokenizer: str | None = None
     merges: Merges | None = None
     unk_id: int | None = None
@@ -327,7 +332,16 @@ class BpeTokenizer(Tokenizer):
         self.pretokenizer = model.pretokenizer
         self.merges = model.merges if model.method == "merges" and isinstance(model.merges, Merges) else None
         self.unk_id = model.vocab.unknown_id
-        self._encoder: _rust.BpeEncoder = model.encoder()
+        self.steps = model.steps
+        self.chain = None
+        self._pieces = None
+        if model.steps or model.segmenter is not None:
+            self.chain = Chain(model.steps, special={token.text: token.token_id for token in model.added})
+        if model.segmenter is None:
+            self._encoder: _rust.BpeEncoder = model.encoder()
+        else:
+            self._encoder = model.replaced(pretokenizer="none").encoder()
+            self._pieces = PieceEncoder(self._encoder, model.pretokenizer, model.segmenter)
 
     @property
     def native(self) -> _rust.BpeEncoder:
@@ -352,12 +366,24 @@ class BpeTokenizer(Tokenizer):
         threads: int,
         progress: Callable[[str, int, int], None] | None,
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        return self._encoder.encode_batch(data, offsets, allowed, threads, progress)
+        if self.chain is None:
+            return self._encoder.encode_batch(data, offsets, allowed, threads, progress)
+
+        def native(
+            text: NDArray[np.uint8], ends: NDArray[np.int64]
+        ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+            if self._pieces is not None:
+                return self._pieces.encode_batch(text, ends, threads, progress)
+            return self._encoder.encode_batch(text, ends, False, threads, progress)  # noqa: FBT003 - its convention
+
+        return self.chain.encode(native, data, offsets, allowed=allowed)
 
     def encode(
         self, text: str | bytes, *, allowed_special: Collection[str] | Literal["all"] = ()
     ) -> NDArray[np.uint32]:
         """Return the token ids of one text."""
+        if self.chain is not None:
+            return super().encode(text, allowed_special=allowed_special)
         return self._encoder.encode(text_bytes(text), self._allowed_ids(allowed_special))
 
     def _encode_spans(
@@ -365,15 +391,30 @@ class BpeTokenizer(Tokenizer):
         data: bytes,
         allowed: bool | list[int],  # noqa: FBT001 - the extension's own convention
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        return self._encoder.encode_with_spans(data, allowed)
+        if self.chain is None:
+            return self._encoder.encode_with_spans(data, allowed)
+
+        def native(text: bytes) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+            if self._pieces is not None:
+                return self._pieces.encode_with_spans(text)
+            return self._encoder.encode_with_spans(text, False)  # noqa: FBT003 - its convention
+
+        return self.chain.encode_with_spans(native, data, allowed=allowed)
 
     def _decode_flat(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[bytes]:
+        if self.chain is not None:
+            return self.chain.decode(self._decode_native, ids, offsets)
+        return self._decode_native(ids, offsets)
+
+    def _decode_native(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> list[bytes]:
         flat, ends = self._encoder.decode_batch(np.ascontiguousarray(ids), offsets)
         data = flat.tobytes()
         return [data[start:end] for start, end in pairwise(ends)]
 
     def decode(self, ids: ArrayLike) -> bytes:
         """Return the bytes of the ids."""
+        if self.chain is not None:
+            return super().decode(ids)
         return self._encoder.decode(_as_ids(ids))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tokbench.objectives.protocol import Objective
     from tokbench.resume import Start, Vetoes
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
-    from tokbench.weights import Number
+    from tokbench.weights import Number, TermWeights
 
 Progress = Callable[[str, int, int], None]
 
@@ -71,6 +71,7 @@ def train(
     min_pretoken_count: int = 1,
     weights: Mapping[str, Number] | None = None,
     alpha: float | None = None,
+    term_weights: TermWeights | Mapping[str, Number] | None = None,
     start: Tokenizer | None = None,
     vetoes: Vetoes | None = None,
     checkpoint: Checkpoint | None = None,
@@ -110,6 +111,7 @@ def train(
         weights: how much a group's counts count (see ``PretokenCounts.weighted``). The log's counts are then
             in units of one over ``weight_scale``; `min_frequency` stays in those of the text.
         alpha: weigh the groups so that their shares of the bytes become ``n^alpha / Σ n^alpha`` instead.
+        term_weights: how much the counts of single words count (see ``PretokenCounts.reweighted``), after `weights`.
         start: a trained tokenizer to go on from, up to `vocab_size`; alphabet, special tokens and unit are its
             own. Its merges are repeated on the counts first, whatever pre-tokenizer these were made with, which
             the result has then (superwords are such a second stage). Tie-break, `min_frequency` and
@@ -172,6 +174,8 @@ def train(
             )
             raise ParameterError(message)
     counts, cut_off = prepared(counts, min_pretoken_count=min_pretoken_count, weights=weights, alpha=alpha)
+    if term_weights is not None:
+        counts, cut_off = weighted_by_terms(counts, term_weights, cut_off)
     begin = None
     if start is not None:
         from tokbench.resume import Vetoes, continued
@@ -244,6 +248,16 @@ def prepared(
     if weights is not None or alpha is not None:
         counts = counts.weighted(weights, alpha=alpha)
     return counts, report
+
+
+def weighted_by_terms(
+    counts: PretokenCounts, weights: TermWeights | Mapping[str, Number], report: Mapping[str, object]
+) -> tuple[PretokenCounts, dict[str, object]]:
+    """Weigh pretokens by terms; also add to the report by what, ready for JSON."""
+    from tokbench.weights import TermWeights
+
+    chosen = weights if isinstance(weights, TermWeights) else TermWeights.of(weights)
+    return counts.reweighted(chosen), {**report, "term_weights": chosen.as_dict()}
 
 
 def _refuse_with_start(**given: bool) -> None:
@@ -319,12 +333,18 @@ def start(
     settings: Settings,
     *,
     track_groups: bool = False,
+    silent_groups: int = 0,
+    total_closed: bool = False,
     overlap: bool = True,
     deletions: bool = False,
     first_floor: int | None = None,
     progress: Progress | None = None,
 ) -> _rust.Engine:
-    """Make the engine for a run: words laid out, pairs counted, nothing merged yet."""
+    """Make the engine for a run: words laid out, pairs counted, nothing merged yet.
+
+    The last `silent_groups` groups are only segmented along: they count in the lengths, but in no pair. With
+    `total_closed` pairs are not followed for their total count before that is asked for.
+    """
     uncovered = (
         "byte_fallback" if settings.byte_fallback else "drop" if settings.unknown is None else "unknown"
     )
@@ -344,6 +364,8 @@ def start(
         expected_merges=settings.vocab_size,
         first_floor=first_floor,
         track_groups=track_groups,
+        silent_groups=silent_groups,
+        total_closed=total_closed,
         overlap=overlap,
         deletions=deletions,
         progress=progress,

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokbench.algorithm import Request, parse
+from tokbench.errors import ParameterError
+from tokbench.segmenters import Lexicon, Table
+from tokbench.steps import Chain
+from tokbench.steps.changed import changed
+from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +20,9 @@ if TYPE_CHECKING:
     from tokbench.corpus import Corpus
     from tokbench.counts import PretokenCounts
     from tokbench.objectives.protocol import Objective
+    from tokbench.segmenters import Segmenter
     from tokbench.tokenizer import Tokenizer
-    from tokbench.weights import Number
+    from tokbench.weights import Number, TermWeights
 
 
 def train(
@@ -42,7 +49,10 @@ def train(
     min_pretoken_count: int | None = None,
     weights: Mapping[str, Number] | None = None,
     alpha: float | None = None,
+    term_weights: TermWeights | Mapping[str, Number] | None = None,
     start: Tokenizer | None = None,
+    steps: Sequence[str] = (),
+    morphemes: Segmenter | Callable[[bytes], Sequence[bytes]] | None = None,
     threads: int | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -80,7 +90,13 @@ def train(
             reported in the training's settings (``cut_off``).
         weights: how much a group's counts count.
         alpha: weigh the groups so that their shares of the bytes become ``n^alpha / Σ n^alpha`` instead.
+        term_weights: term → how much the counts of that word count, such as ``{"graphene": 3}``.
         start: a trained tokenizer to go on from, up to `vocab_size`.
+        steps: reversible changes of the text before everything else, in order, such as ``["case"]``
+            (`tokbench.steps`); training sees changed text, and the tokenizer changes text and takes it back.
+        morphemes: what cuts pretokens into morphemes, which no token may cross: a lexicon or a callable pretoken →
+            pieces, whose cuts of the pretokens counted here are kept (`tokbench.segmenters`); others stay whole.
+            Cut-offs and weights of terms then see morphemes.
         threads: for counting; all cores unless given.
         checkpoint: keeps finished counts and merges; with one that is resumed, a killed run ends with the result
             of an uninterrupted one.
@@ -96,12 +112,15 @@ def train(
         >>> train(counts, vocab_size=260).vocab.token_bytes(256)
         b'we'
     """
+    if isinstance(steps, str):
+        message = f"steps: give a list of steps, such as [{steps!r}], not one string"
+        raise ParameterError(message)
     request = Request(
-        source=source,
+        source=changed(source, steps) if steps else source,
         vocab_size=vocab_size,
         pretokenizer=pretokenizer,
         special_tokens=special_tokens if isinstance(special_tokens, str) else tuple(special_tokens),
-        dev=dev,
+        dev=changed(dev, steps) if steps and dev is not None else dev,
         seed=seed,
         min_frequency=min_frequency,
         max_token_length=max_token_length,
@@ -118,9 +137,86 @@ def train(
         min_pretoken_count=min_pretoken_count,
         weights=weights,
         alpha=alpha,
-        start=start,
+        term_weights=term_weights,
+        start=None if start is None else without_steps(start, steps),
         threads=threads,
         checkpoint=checkpoint,
         progress=progress,
     )
-    return parse(algorithm).train(request)
+    chosen = parse(algorithm)
+    segmenter = None
+    if morphemes is not None:
+        request, segmenter = in_morphemes(chosen, request, morphemes)
+    return with_steps(with_segmenter(chosen.train(request), segmenter), steps)
+
+
+def in_morphemes(
+    algorithm: Algorithm, request: Request, morphemes: Segmenter | Callable[[bytes], Sequence[bytes]]
+) -> tuple[Request, Segmenter]:
+    """Return the request for counts of morphemes, and the segmenter as data.
+
+    Raises:
+        ParameterError: for an algorithm that reads running text, a start, or pieces that do not make up a pretoken.
+    """
+    if algorithm.reads_text or request.start is not None:
+        other = "start" if request.start is not None else algorithm.about.name
+        message = f"morphemes: are cut out of pretoken counts, which {other} does not go by; leave them out"
+        raise ParameterError(message)
+    counts = request.counts(algorithm.default_pretokenizer)
+    if not isinstance(morphemes, Lexicon | Table):
+        pretokens = counts.to_frame()["pretoken"].unique().to_list()
+        morphemes = Table.of(morphemes, sorted(pretokens))
+    return replace(request, source=counts.segmented(morphemes), pretokenizer=None), morphemes
+
+
+def with_segmenter(trained: Tokenizer, segmenter: Segmenter | None) -> Tokenizer:
+    """Return a tokenizer of morphemes as one of words.
+
+    Raises:
+        ParameterError: when another library encodes for it.
+        VocabError: when it merges whole pretokens.
+    """
+    if segmenter is None:
+        return trained
+    if not isinstance(trained, BpeTokenizer):
+        message = f"morphemes: a {trained.kind} tokenizer is encoded by another library; leave them out"
+        raise ParameterError(message)
+    model = replace(trained.model, segmenter=segmenter)
+    return BpeTokenizer(model, name=trained.name, training=trained.training)
+
+
+def without_steps(start: Tokenizer, steps: Sequence[str]) -> Tokenizer:
+    """Return a tokenizer to go on from as one of the changed text.
+
+    Raises:
+        ParameterError: when its steps are not `steps`.
+    """
+    wanted = Chain(steps).spelled
+    if start.steps != wanted:
+        message = (
+            f"start: {start.name} was trained with the steps {', '.join(start.steps) or 'none'}, now there are "
+            f"{', '.join(wanted) or 'none'}; name the same ones"
+        )
+        raise ParameterError(message)
+    if not isinstance(start, BpeTokenizer) or not wanted:
+        return start
+    return BpeTokenizer(replace(start.model, steps=()), name=start.name, training=start.training)
+
+
+def with_steps(trained: Tokenizer, steps: Sequence[str]) -> Tokenizer:
+    """Return a tokenizer of changed text as one of text.
+
+    Raises:
+        ParameterError: when another library encodes for it.
+        VocabError: when a special token shares its id with ordinary text.
+    """
+    if not steps:
+        return trained
+    if not isinstance(trained, BpeTokenizer):
+        message = f"steps: a {trained.kind} tokenizer is encoded by another library, which has no steps; leave them out"
+        raise ParameterError(message)
+    model = replace(trained.model, steps=tuple(steps))
+    training = trained.training
+    if training is not None:
+        training = replace(training, settings={**training.settings, "steps": list(model.steps)})
+    return BpeTokenizer(model, name=trained.name, training=training)

@@ -3,20 +3,26 @@
 Counts are integers and training compares them exactly, so a weight is a fraction `part / scale` and weighting
 multiplies each count by its group's part: a weighted table is in units of ``1 / scale``. Weights have at most
 four decimals; the scale is what is left of 10,000 after cancelling, so ``tur=3`` has scale 1.
+
+`TermWeights` does the same for pretokens: terms of a field of knowledge count more, so that they survive as tokens
+(MATTER, arXiv 2506.11115, in its general form; a weight of 1 changes nothing).
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokbench.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
 FINEST = 10_000
 """Weights are multiples of one over this."""
@@ -74,7 +80,7 @@ class Weights:
         if unknown:
             message = f"weight: no group {unknown[0]!r} in the counts (there are: {', '.join(groups)})"
             raise ParameterError(message)
-        return cls._exact({group: _fraction(group, weights.get(group, 1)) for group in groups})
+        return cls._exact({group: exact(group, weights.get(group, 1)) for group in groups})
 
     @classmethod
     def temperature(cls, sizes: Mapping[str, int], alpha: float) -> Weights:
@@ -117,14 +123,91 @@ class Weights:
         return {group: str(Fraction(part, self.scale)) for group, part in self.parts.items()}
 
 
-def _fraction(group: str, value: Number) -> Fraction:
+@dataclass(frozen=True)
+class TermWeights:
+    """A weight for each term; a pretoken weighs as the term that it is, after one leading space or without, else 1.
+
+    Example:
+        >>> weights = TermWeights.of({"graphene": 2.5})
+        >>> str(weights(b" graphene")), str(weights(b"graphenes"))
+        ('5/2', '1')
+    """
+
+    terms: Mapping[bytes, Fraction]
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Number] | Mapping[bytes, Number]) -> TermWeights:
+        """Make weights of numbers.
+
+        Raises:
+            ParameterError: for an empty term, or a weight that is not positive or has more than four decimals.
+        """
+        terms = {}
+        for term, value in weights.items():
+            data = term.encode() if isinstance(term, str) else term
+            if not data:
+                message = "weight: a term is empty"
+                raise ParameterError(message)
+            terms[data] = exact(data.decode(errors="replace"), value)
+        return cls(terms)
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> TermWeights:
+        """Read a UTF-8 file of lines ``term<TAB>weight``; empty lines mean nothing.
+
+        Raises:
+            ParameterError: naming the file and line that has another form, repeats a term or weighs it wrongly.
+        """
+        terms: dict[bytes, Fraction] = {}
+        try:
+            content = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"{path}: cannot read the weights of terms: {error}"
+            raise ParameterError(message) from error
+        for number, line in enumerate(content.split("\n"), start=1):
+            if not line.strip():
+                continue
+            term, tab, value = line.rstrip("\r").partition("\t")
+            if not tab or not term or term.encode() in terms:
+                message = f"{path}:{number}: expected term<TAB>weight, each term once, got {line!r}"
+                raise ParameterError(message)
+            try:
+                terms[term.encode()] = exact(term, value.strip())
+            except ParameterError as error:
+                message = f"{path}:{number}: {error}"
+                raise ParameterError(message) from error
+        return cls(terms)
+
+    def __call__(self, pretoken: bytes) -> Fraction:
+        """Return the weight of a pretoken."""
+        found = self.terms.get(pretoken)
+        return found if found is not None else self.terms.get(pretoken.removeprefix(b" "), _ONE)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return how many terms there are and a hash over them and their weights, ready for JSON."""
+        rows = "".join(f"{term.hex()}:{weight}\n" for term, weight in sorted(self.terms.items()))
+        return {
+            "terms": len(self.terms),
+            "blake2b": hashlib.blake2b(rows.encode(), digest_size=16).hexdigest(),
+        }
+
+
+_ONE = Fraction(1)
+
+
+def exact(group: str, value: Number) -> Fraction:
+    """Return a weight as a fraction; a float stands for its shortest decimal form.
+
+    Raises:
+        ParameterError: naming what it is the weight of, when it is not positive or has more than four decimals.
+    """
     try:
         weight = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
         message = f"weight: {group}={value!r} is not a number"
         raise ParameterError(message) from None
     if weight <= 0:
-        message = f"weight: {group}={value} must be above 0; leave the language out instead"
+        message = f"weight: {group}={value} must be above 0; leave it out of the text instead"
         raise ParameterError(message)
     if FINEST % weight.denominator:
         message = f"weight: {group}={value} has more than four decimals"

@@ -52,7 +52,8 @@ def alone(side: str, options: dict[str, Any]) -> dict[str, Any]:
     )
     if done.returncode:
         raise SystemExit(f"{side} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def initial(file: Path, size: int) -> list[bytes]:
@@ -144,7 +145,7 @@ def check_pathpiece(args: argparse.Namespace) -> bool:
     )
     counts = PretokenCounts.from_mapping({"all": words}, pretokenizer="cl100k")
     request = Request(source=counts, vocab_size=300)
-    tokens = initial_tokens(counts, method="ngrams", size=330, max_length=8, request=request)
+    tokens = initial_tokens(counts, method="ngrams", size=330, max_length=8, min_frequency=1, request=request)
     _, log = prune(counts, tokens, size=300, rounds=4, threads=1)
     gone, _ = slow.prune(words, tokens, geometric(len(tokens), 300, 4))
     return list(zip(log["token"], log["cost"], strict=True)) == gone
@@ -169,8 +170,8 @@ def main() -> None:
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        sides = {"sage": side_sage, "pathpiece": side_pathpiece}
-        result = sides[args.side](**json.load(sys.stdin))
+        options = json.load(sys.stdin)
+        result = side_sage(**options) if args.side == "sage" else side_pathpiece(**options)
         print(json.dumps(result | used(resource.getrusage(resource.RUSAGE_SELF))))
         return
     if not check_pathpiece(args):

@@ -30,7 +30,7 @@ STATISTICS: list[Statistic] = [
 class ByteTokens:
     """One token for each byte; the byte 63 (?) counts as unknown."""
 
-    name, fingerprint, vocab_size, unk_id, lossless = "bytes", "f" * 32, 256, 63, True
+    name, fingerprint, vocab_size, unk_id, lossless, steps = "bytes", "f" * 32, 256, 63, True, ()
     special_tokens: dict[str, int] = {}  # noqa: RUF012 - never written
 
     def token_arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

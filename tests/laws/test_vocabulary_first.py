@@ -72,12 +72,8 @@ def test_size_special_tokens_and_round_trip(trained: dict[str, Tokenizer], spell
     assert dict(tokenizer.special_tokens) == {"<s>": 0, "</s>": 1}
     assert tokenizer.lossless
     assert {bytes([byte]) for byte in range(256)} <= set(tokenizer.vocab.tokens.values())
-    for text in (
-        *(line for lines in TEXTS.values() for line in lines[:5]),
-        b"",
-        bytes(range(256)),
-        b"\xff<s>\x00",
-    ):
+    texts: list[str | bytes] = [line for lines in TEXTS.values() for line in lines[:5]]
+    for text in (*texts, b"", bytes(range(256)), b"\xff<s>\x00"):
         data = text.encode() if isinstance(text, str) else text
         assert tokenizer.decode(tokenizer.encode(data)) == data
     assert tokenizer.encode("<s>", allowed_special="all").tolist() == [0]
@@ -188,7 +184,7 @@ def test_seeds_differ() -> None:
         ("pathpiece", {"vocab_size": 200}, "at least 256"),
         ("pathpiece(initial=magic)", {"vocab_size": 300}, "'magic' is not one of"),
         ("pathpiece(rounds=0)", {"vocab_size": 300}, "rounds: must be at least 1"),
-        ("pathpiece", {"vocab_size": 300, "max_token_length": 65}, "between 1 and 64"),
+        ("pathpiece", {"vocab_size": 300, "max_token_length": 65}, "between 2 and 64"),
         ("pathpiece", {"vocab_size": 300, "seed": 3}, "seed: means nothing"),
         ("sage(schedule=400/300)", {"vocab_size": 290}, "must descend to vocab_size, 290"),
         ("sage(schedule=many)", {"vocab_size": 290}, "is not a list of sizes"),
@@ -217,6 +213,8 @@ def test_too_little_text_is_an_error_that_says_so(spelling: str) -> None:
 
 @pytest.mark.parametrize("spelling", ["sage", "lib", "sentencepiece", "wordpiece(prefix=##)"])
 def test_running_text_is_needed(spelling: str) -> None:
+    assert parse(spelling).reads_text
+    assert not parse("wordpiece").reads_text
     counts = PretokenCounts.from_mapping({"eng": {b"low": 1}})
     with pytest.raises(ParameterError, match="running text"):
         train(counts, vocab_size=300, algorithm=spelling)

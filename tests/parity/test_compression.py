@@ -37,7 +37,7 @@ def _native(
 ) -> list[int]:
     columns = np.array(merges, dtype=np.uint32).T
     offsets = np.cumsum([0, *map(len, documents)]).astype(np.int64)
-    return _rust.prune_tokens(
+    gone = _rust.prune_tokens(
         np.array([token for document in documents for token in document], dtype=np.uint32),
         offsets,
         (columns[0].copy(), columns[1].copy(), columns[2].copy()),
@@ -45,7 +45,8 @@ def _native(
         give_up=give_up,
         novelty=novelty,
         token=token,
-    ).tolist()
+    )
+    return [int(lost) for lost in gone]
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -73,7 +75,7 @@ def test_vectors(dimensions: int, negative: int, sample: float, min_count: int) 
     documents = [bytes(random.choice(list(b"aaabbcd "), size=20)) for _ in range(12)]
     tokens = [*BYTES, b"ab", b"aa", b"bc", b"d "]
     lines = sampled(documents)
-    options = {
+    options: dict[str, Any] = {
         "dimensions": dimensions, "negative": negative, "rate": 0.05, "window": 3, "min_count": min_count,
         "sample": sample, "epochs": 2, "seed": 7,
     }  # fmt: skip
@@ -89,7 +91,7 @@ def test_vectors(dimensions: int, negative: int, sample: float, min_count: int) 
 def test_a_long_line_and_no_line() -> None:
     tokens = [*BYTES, b"ab"]
     cutter = _rust.SageCutter(*flat(tokens), np.ones(257, np.bool_), "none")
-    options = {
+    options: dict[str, Any] = {
         "dimensions": 4, "negative": 2, "rate": 0.025, "window": 5, "min_count": 1, "sample": 0.0, "epochs": 1,
         "seed": 0, "threads": 1,
     }  # fmt: skip

@@ -68,6 +68,7 @@ class Chunks:
     calls: Counter[bytes] = field(default_factory=Counter)
     vocab_size: int = 256
     lossless: bool = False
+    steps: tuple[str, ...] = ()
     unk_id: int | None = None
     special_tokens: Mapping[str, int] = field(default_factory=dict)
 

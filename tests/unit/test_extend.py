@@ -137,7 +137,7 @@ def test_wrong_parameters(base: BpeTokenizer, change: dict[str, object], message
 
 def test_wrong_bases(base: BpeTokenizer) -> None:
     longest = BpeTokenizer(BpeModel(Vocab(BYTES), Merges([], [], []), "none", method="longest"), name="rwkv")
-    with pytest.raises(ParameterError, match="rwkv takes the longest token"):
+    with pytest.raises(ParameterError, match="rwkv encodes by the method 'longest'"):
         extend(longest, TURKISH, add=1)
     characters = train(TURKISH, vocab_size=12, unit="character")
     with pytest.raises(ParameterError, match="merges characters, not bytes"):

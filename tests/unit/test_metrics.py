@@ -59,6 +59,7 @@ class Spelled:
     """A tokenizer that cuts a document where its spelling has a bar, and before nothing else."""
 
     lossless = True
+    steps = ()
     special_tokens: Mapping[str, int] = {"<end>": 99}
 
     def __init__(

@@ -48,6 +48,7 @@ class Bpe(Algorithm):
             "min_pretoken_count",
             "weights",
             "alpha",
+            "term_weights",
             "start",
         )
         default = None if request.start is None else request.start.pretokenizer

@@ -36,6 +36,7 @@ class LessIsBetter(Algorithm):
     max_gap: int = 2
     max_lines: int = 1_000_000
 
+    reads_text: ClassVar[bool] = True
     about: ClassVar[About] = About(
         name="lib",
         summary="Less is Better: an ordered lexicon with a memory, learned by reading",

@@ -11,6 +11,7 @@ import polars as pl
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register, spell
 from tokbench.algorithms.tokens import (
+    MIN_FREQUENCY,
     check_filled,
     flat,
     geometric,
@@ -59,12 +60,15 @@ class PathPiece(Algorithm):
         parameters={
             "initial": "what proposes the first vocabulary: bpe, ngrams (most frequent byte strings) or unigram; "
             "start= names a tokenizer instead",
-            "initial_size": "its size; 8 times vocab_size unless given",
+            "initial_size": "its size; 3 times vocab_size unless given, 16 times for ngrams, of which most overlap",
             "rounds": "how often costs are renewed; sizes shrink by the same share each time. none: after every token",
         },
         pitfalls=(
-            "Few rounds are bad: tokens that could stand in for each other all look cheap, and go together. "
-            "Tokens have at most 16 bytes unless max_token_length says otherwise (64 at the most)."
+            "A far larger initial vocabulary is worse on other text, not better: on 6.7 MB of five languages and "
+            "32,000 tokens, 2 to 3 times the size took 1.4 % fewer held-out tokens than BPE, 8 times with tokens that "
+            "occur once 8 % more. So what is proposed occurs min_frequency (2) times. Few rounds are bad: tokens that "
+            "could stand in for each other all look cheap, and go together. Tokens have at most 16 bytes unless "
+            "max_token_length says otherwise (64 at the most)."
         ),
         aliases=("path_piece",),
     )
@@ -75,12 +79,14 @@ class PathPiece(Algorithm):
             raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:
-        """Train; `max_token_length`, `min_pretoken_count`, `weights`, `alpha` and `start` are known."""
-        known = request.settings(self, "max_token_length", "min_pretoken_count", "weights", "alpha", "start")
+        """Train; lengths, frequencies, weights and `start` are known."""
+        known = request.settings(
+            self, "max_token_length", "min_frequency", "min_pretoken_count", "weights", "alpha", "start"
+        )
         size = ordinary_size(request)
         max_length = known.get("max_token_length", 16)
-        if not 1 <= max_length <= MAX_LENGTH:
-            message = f"max_token_length: must be between 1 and {MAX_LENGTH}, got {max_length}"
+        if not 2 <= max_length <= MAX_LENGTH:
+            message = f"max_token_length: must be between 2 and {MAX_LENGTH}, got {max_length}"
             raise ParameterError(message)
         counts, cut_off = prepared(
             request.counts(),
@@ -91,9 +97,15 @@ class PathPiece(Algorithm):
         if request.start is not None:
             tokens = tokens_of(request.start, max_length)
         else:
-            wanted = 8 * request.vocab_size if self.initial_size is None else self.initial_size
+            share = 16 if self.initial == "ngrams" else 3
+            wanted = share * request.vocab_size if self.initial_size is None else self.initial_size
             tokens = initial_tokens(
-                counts, method=self.initial, size=wanted, max_length=max_length, request=request
+                counts,
+                method=self.initial,
+                size=wanted,
+                max_length=max_length,
+                min_frequency=known.get("min_frequency", MIN_FREQUENCY),
+                request=request,
             )
         check_filled(min(len(tokens), size), request, "use more text, or a larger initial_size")
         kept, log = prune(
@@ -105,6 +117,7 @@ class PathPiece(Algorithm):
             "pretokenizer": counts.pretokenizer,
             "special_tokens": list(request.special_tokens),
             "max_token_length": max_length,
+            "min_frequency": known.get("min_frequency", MIN_FREQUENCY),
             "initial_tokens": len(tokens),
             "start": None if request.start is None else request.start.fingerprint,
             "weights": None if counts.weights is None else counts.weights.as_dict(),

@@ -11,6 +11,7 @@ import polars as pl
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register, spell
 from tokbench.algorithms.tokens import (
+    MIN_FREQUENCY,
     check_filled,
     flat,
     geometric,
@@ -56,6 +57,7 @@ class Sage(Algorithm):
     epochs: int = 5
     max_lines: int = 1_000_000
 
+    reads_text: ClassVar[bool] = True
     about: ClassVar[About] = About(
         name="sage",
         summary="contextual: prune a large vocabulary by a skip-gram model of its tokens",
@@ -74,7 +76,7 @@ class Sage(Algorithm):
         parameters={
             "initial": "what proposes the first vocabulary: bpe, ngrams (most frequent byte strings) or unigram; "
             "start= names a tokenizer instead",
-            "initial_size": "its size; that of the schedule, or 8 times vocab_size unless given",
+            "initial_size": "its size; that of the schedule, or 4 times vocab_size (16 times for ngrams) unless given",
             "initial_pretokenizer": "the pre-tokenizer for the first vocabulary where text is cut without one",
             "rounds": "number of rounds where no schedule is given; sizes shrink by the same share each time",
             "schedule": "sizes of the vocabulary, descending to vocab_size, such as 65536/49152/32768",
@@ -115,12 +117,15 @@ class Sage(Algorithm):
             raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:
-        """Train; `max_token_length`, `start` and `seed` are known."""
-        known = request.settings(self, "max_token_length", "start", "seed")
+        """Train; `max_token_length`, `min_frequency`, `start` and `seed` are known."""
+        known = request.settings(self, "max_token_length", "min_frequency", "start", "seed")
         corpus = request.corpus(self)
         pretokenizer = request.pretokenizer or "none"
         size, seed = ordinary_size(request), known.get("seed", 0)
         max_length = known.get("max_token_length", 16)
+        if max_length < 2:
+            message = f"max_token_length: must be at least 2, got {max_length}"
+            raise ParameterError(message)
         schedule = None if self.schedule is None else read_sizes("schedule", self.schedule)
         if schedule is not None and (
             schedule != sorted(set(schedule), reverse=True) or schedule[-1] != request.vocab_size
@@ -130,7 +135,8 @@ class Sage(Algorithm):
         if request.start is not None:
             tokens = tokens_of(request.start, max_length)
         else:
-            wanted = self.initial_size or (schedule[0] if schedule else 8 * request.vocab_size)
+            share = 16 if self.initial == "ngrams" else 4
+            wanted = self.initial_size or (schedule[0] if schedule else share * request.vocab_size)
             cut = self.initial_pretokenizer if pretokenizer == "none" else pretokenizer
             counts = count(
                 corpus, cut, threads=request.threads, progress=request.progress, **request.counting
@@ -140,6 +146,7 @@ class Sage(Algorithm):
                 method=self.initial,
                 size=wanted - len(request.special_tokens),
                 max_length=max_length,
+                min_frequency=known.get("min_frequency", MIN_FREQUENCY),
                 request=request,
             )
         check_filled(min(len(tokens), size), request, "use more text, or a larger initial_size")
@@ -160,6 +167,7 @@ class Sage(Algorithm):
             "pretokenizer": pretokenizer,
             "special_tokens": list(request.special_tokens),
             "max_token_length": max_length,
+            "min_frequency": known.get("min_frequency", MIN_FREQUENCY),
             "initial_tokens": len(tokens),
             "sizes": [step + n_special for step in sizes],
             "start": None if request.start is None else request.start.fingerprint,

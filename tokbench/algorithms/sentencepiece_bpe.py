@@ -34,6 +34,7 @@ class SentencePiece(Algorithm):
     sub_iterations: int = 2
     seed_size: int = 1_000_000
 
+    reads_text: ClassVar[bool] = True
     about: ClassVar[About] = About(
         name="sentencepiece",
         summary="SentencePiece: BPE or Unigram over characters, with white space as a symbol",

@@ -26,11 +26,20 @@ if TYPE_CHECKING:
     from tokbench.tokenizer import Tokenizer
 
 INITIAL = ("bpe", "ngrams", "unigram")
+MIN_FREQUENCY = 2
+"""A token that occurs once has cost its text nothing to keep, and serves no other text."""
+
 BYTES = tuple(bytes([byte]) for byte in range(256))
 
 
 def initial_tokens(
-    counts: PretokenCounts, *, method: str, size: int, max_length: int, request: Request
+    counts: PretokenCounts,
+    *,
+    method: str,
+    size: int,
+    max_length: int,
+    min_frequency: int,
+    request: Request,
 ) -> list[bytes]:
     """Return up to `size` tokens of at most `max_length` bytes, the 256 bytes first, then the best first.
 
@@ -40,6 +49,7 @@ def initial_tokens(
             "unigram" (by probability).
         size: how many; fewer where the text does not hold so many.
         max_length: in bytes.
+        min_frequency: what "bpe" and "ngrams" propose occurs at least so often.
         request: for threads and progress.
 
     Raises:
@@ -55,7 +65,8 @@ def initial_tokens(
         base = train(
             counts,
             vocab_size=size,
-            max_token_length=max_length if max_length > 1 else None,
+            min_frequency=min_frequency,
+            max_token_length=max_length,
             allow_smaller=True,
             progress=request.progress,
         )
@@ -64,7 +75,8 @@ def initial_tokens(
         grams = _rust.frequent_ngrams(
             counts.native, max_length, size - 256, threads=threads_of(request), progress=request.progress
         )
-        found = [gram for gram, _ in grams]
+        floor = min_frequency * (1 if counts.weights is None else counts.weights.scale)
+        found = [gram for gram, n in grams if n >= floor]
     else:
         from tokbench.interop.sentencepiece_train import unigram_pieces
 

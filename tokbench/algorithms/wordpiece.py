@@ -53,6 +53,11 @@ class WordPiece(Algorithm):
             message = f"prefix and max_characters: {self.prefix!r} and {self.max_characters} cannot be used"
             raise ParameterError(message)
 
+    @property
+    def reads_text(self) -> bool:  # type: ignore[override]  # counts are enough without a prefix only
+        """Whether it needs the running text: BERT's pre-tokenizer cuts it anew."""
+        return self.prefix is not None
+
     def train(self, request: Request) -> Tokenizer:
         """Train; plain BPE's settings are known, with a prefix `min_frequency` and `unknown`."""
         if self.prefix is not None:

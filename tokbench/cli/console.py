@@ -53,6 +53,8 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
         tasks: dict[str, Any] = {}
 
         def report(phase: str, done: int, total: int) -> None:
+            # What a phase says about itself stands behind a colon, in the place of its rate.
+            phase, _, remark = phase.partition(": ")
             if phase not in tasks:
                 for task in tasks.values():
                     progress.update(task, visible=False)
@@ -63,7 +65,7 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None] | None]:
                 tasks[phase],
                 completed=done,
                 total=total or None,
-                rate=_rate(done / elapsed, UNITS.get(phase, "")) if elapsed > 0 else "",
+                rate=remark or (_rate(done / elapsed, UNITS.get(phase, "")) if elapsed > 0 else ""),
             )
 
         yield report

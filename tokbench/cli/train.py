@@ -122,8 +122,34 @@ def train(
             help="Trained tokenizer to go on from, up to --vocab-size; keeps its ids.",
         ),
     ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step",
+            metavar="NAME[(…)]",
+            help="Reversible change of the text before everything else, such as case; repeatable, in this order. Of "
+            "a corpus only; the tokenizer takes it back when it decodes.",
+        ),
+    ] = None,
+    morphemes: Annotated[
+        Path | None,
+        typer.Option(
+            "--morphemes",
+            metavar="FILE",
+            help="Cut words into the morphemes of a list, one a line, or of a Hunspell .dic (longest match) before "
+            "merging; no token crosses a cut.",
+        ),
+    ] = None,
     weight: parameters.Weight = None,
     alpha: parameters.Alpha = None,
+    term_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--term-weights",
+            metavar="FILE",
+            help="Let single words count more: lines term<TAB>weight (at most four decimals).",
+        ),
+    ] = None,
     min_pretoken_count: parameters.OptionalMinPretokenCount = None,
     special: Annotated[
         list[str] | None,
@@ -204,8 +230,12 @@ def train(
     from tokbench.corpora import open_corpus
     from tokbench.counts import PretokenCounts
     from tokbench.run import check_formats, check_target, write_run, write_runs
+    from tokbench.segmenters import Lexicon
+    from tokbench.steps.changed import changed
     from tokbench.sweep import cut
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
+    from tokbench.training import in_morphemes, with_segmenter, with_steps, without_steps
+    from tokbench.weights import TermWeights
 
     checkpoint: Checkpoint | None = context.obj
     if resume is not None:
@@ -222,7 +252,8 @@ def train(
     check_target(out, overwrite=overwrite)
     sizes = [parameters.parse_size(size) for size in vocab_size.split(",")]
     weights = parameters.parse_weights(weight)
-    base = None if start is None else Tokenizer.load(start)
+    steps = step or []
+    base = None if start is None else without_steps(Tokenizer.load(start), steps)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
     if counts is not None and document_weight is not None:
@@ -246,9 +277,10 @@ def train(
         "min_pretoken_count": min_pretoken_count,
         "weights": weights,
         "alpha": alpha,
+        "term_weights": None if term_weights is None else TermWeights.read(term_weights),
         "start": base,
         "seed": seed,
-        "dev": _open_dev(dev, parallel=chosen.parallel_dev),
+        "dev": _open_dev(dev, parallel=chosen.parallel_dev, steps=steps),
     }
     if len(sizes) > 1 and chosen.about.name != "bpe":
         raise ParameterError(
@@ -269,6 +301,7 @@ def train(
             source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
             if document_weight is not None:
                 source = replace(source, document_weight=document_weight)
+        source = changed(source, steps) if steps else source
         request = Request(
             source=source,
             vocab_size=max(sizes),
@@ -285,7 +318,10 @@ def train(
             default = None if base is None else base.pretokenizer
             source = request.counts(default or chosen.default_pretokenizer)
             request = replace(request, source=source, pretokenizer=None)
-        largest = chosen.train(request)
+        segmenter = None
+        if morphemes is not None:
+            request, segmenter = in_morphemes(chosen, request, Lexicon.read(morphemes))
+        largest = with_steps(with_segmenter(chosen.train(request), segmenter), steps)
         made: dict[int, Tokenizer] = {max(sizes): largest}
         if len(sizes) > 1 and isinstance(largest, BpeTokenizer):
             made = {size: cut(largest, vocab_size=size) for size in sorted(set(sizes))}
@@ -299,6 +335,9 @@ def train(
         "algorithm": spell(chosen),
         "dev": dev,
         "seed": seed,
+        "step": step,
+        "morphemes": None if morphemes is None else str(morphemes),
+        "term_weights": None if term_weights is None else str(term_weights),
     }
     amount: dict[str, object] = {}
     if isinstance(source, PretokenCounts):
@@ -351,9 +390,11 @@ def train(
         )
 
 
-def _open_dev(specs: list[str] | None, *, parallel: bool) -> Corpus | None:
+def _open_dev(specs: list[str] | None, *, parallel: bool, steps: list[str]) -> Corpus | None:
     from tokbench.corpora import open_corpus
+    from tokbench.steps.changed import changed
 
     if specs is None:
         return None
-    return parameters.open_parallel(specs) if parallel else open_corpus(specs)
+    corpus = parameters.open_parallel(specs) if parallel else open_corpus(specs)
+    return changed(corpus, steps) if steps else corpus

@@ -170,7 +170,9 @@ def refuse_unless_ranked(model: BpeModel) -> None:
         refuse("it does not merge bytes")
     if model.supers is not None or model.scaffold:
         refuse("it merges whole pretokens or demolishes scaffold tokens after merging")
-    if model.normalizer or model.prefix_space:
+    if model.segmenter is not None:
+        refuse("it cuts words into morphemes by a segmenter")
+    if model.normalizer or model.prefix_space or model.steps:
         refuse("it changes the text before encoding")
     always = [token.text for token in model.added if not token.special]
     if always:

@@ -18,6 +18,7 @@ from tokbench.errors import TokbenchError, VocabError
 from tokbench.formats.files import write_whole
 from tokbench.merges import Merges
 from tokbench.operations import Operations
+from tokbench.segmenters import from_list
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def write(model: BpeModel, path: Path, *, name: str, training: Training | None =
         OSError: when the folder cannot be written.
     """
     operations = _rows_of(model)
-    later = {"width": model.width, "steps": list(model.steps) or None}
+    later: dict[str, object] = {"width": model.width, "steps": list(model.steps) or None}
+    if model.segmenter is not None:
+        later["segmenter"] = model.segmenter.as_list()
     newer = (
         model.method not in ("merges", "longest")
         or any(row[0] != "merge" for row in operations)
@@ -167,6 +170,7 @@ def parse(document: Mapping[str, Any], source: str) -> tuple[BpeModel, str, Trai
             scores=_scores(document.get("scores"), vocab),
             width=document.get("width"),
             steps=tuple(document.get("steps") or ()),
+            segmenter=from_list(document["segmenter"]) if document.get("segmenter") else None,
         )
         training = Training(document["training"]) if document["training"] is not None else None
         return model, document["name"], training

@@ -76,6 +76,9 @@ def fuzz_texts(model: BpeModel) -> list[str]:
 
 def nearest(model: BpeModel) -> Iterator[tuple[str, BpeModel]]:
     """Yield, with a name, models without what only our format can express."""
+    if model.steps or model.segmenter is not None:
+        yield "the same without steps and morphemes", replace(model, steps=(), segmenter=None)
+        return
     if model.method == "replay" and isinstance(model.merges, Operations):
         known = model.vocab.tokens
         kept = [row for row in model.merges.merges if all(i in known and i not in model.hidden for i in row)]
@@ -140,6 +143,8 @@ def ranks_disagreement(model: BpeModel) -> str:
         scaffold=(),
         scores=None,
         width=None,
+        steps=(),
+        segmenter=None,
     )
     return "; ranks that are ids differ on " + _spoken(_differing(model, ranked))
 

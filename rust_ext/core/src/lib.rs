@@ -13,8 +13,8 @@ pub mod engine;
 pub mod error;
 mod in_order;
 pub mod pretokenize;
-pub mod vocabulary;
 pub mod prune;
+pub mod vocabulary;
 pub mod words;
 
 pub use control::Control;

@@ -13,6 +13,7 @@ use crate::door::{misuse, raise, run};
 use crate::engine_inputs::{
     SegmentArrays, SequenceArrays, given, parse_tie_rule, parse_unit, segments_of, sequences_of,
 };
+use crate::parity::Parity;
 
 /// From this many cells on, one merge may take long enough to need the door.
 const LARGE: usize = 1 << 24;
@@ -56,15 +57,25 @@ type LogArrays<'py> = (
     Bound<'py, PyArray2<u64>>,
 );
 
+type ParityArrays<'py> = (
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u64>>,
+    Bound<'py, PyArray2<u64>>,
+    Bound<'py, PyArray1<u32>>,
+);
+
 #[pymethods]
 impl Engine {
     /// Lays the pretokens out and counts their pairs.
     #[new]
     #[pyo3(signature = (counts, *, unit, special_tokens, initial_alphabet, limit_alphabet, coverage, uncovered,
         unknown, alphabet_order, tie_break, max_token_length, min_frequency, expected_merges, first_floor,
-        track_groups, overlap=true, deletions=false, progress=None))]
+        track_groups, silent_groups=0, total_closed=false, overlap=true, deletions=false, progress=None))]
     #[allow(
         clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
         reason = "keyword-only, and one to one with the fields of `Setup`"
     )]
     fn new(
@@ -84,6 +95,8 @@ impl Engine {
         expected_merges: u64,
         first_floor: Option<u64>,
         track_groups: bool,
+        silent_groups: usize,
+        total_closed: bool,
         overlap: bool,
         deletions: bool,
         progress: Option<&Bound<'_, PyAny>>,
@@ -111,6 +124,8 @@ impl Engine {
             expected_merges,
             first_floor,
             track_groups,
+            silent_groups,
+            total_closed,
             overlap,
             deletions,
         };
@@ -481,7 +496,7 @@ impl Engine {
         self.engine.tokens().len()
     }
 
-    /// Number of groups.
+    /// Number of groups, silent ones apart.
     #[getter]
     fn n_groups(&self) -> usize {
         self.engine.n_groups()
@@ -563,6 +578,32 @@ impl Engine {
                 log.readmitted.into_pyarray(py),
                 log.readmitted_ends.into_pyarray(py),
             ),
+        ))
+    }
+
+    /// Merges by a parity rule until there are `vocab_size` ids or nothing is left; returns left, right, result,
+    /// count, the lengths after each step, and the language that each step served.
+    #[pyo3(signature = (parity, vocab_size, *, progress=None))]
+    fn run_parity<'py>(
+        &mut self,
+        py: Python<'py>,
+        parity: &Bound<'py, Parity>,
+        vocab_size: u64,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<ParityArrays<'py>> {
+        let mut rule = parity.borrow_mut();
+        let (engine, rule) = (&mut self.engine, &mut rule.rule);
+        let run = run(py, progress, |control| {
+            engine::run_parity(engine, rule, vocab_size, control)
+        })?;
+        let shape = [run.served.len(), self.engine.lengths().len()];
+        Ok((
+            run.log.left.into_pyarray(py),
+            run.log.right.into_pyarray(py),
+            run.log.result.into_pyarray(py),
+            run.log.count.into_pyarray(py),
+            run.log.lengths.into_pyarray(py).reshape(shape)?,
+            run.served.into_pyarray(py),
         ))
     }
 }

@@ -11,12 +11,12 @@ mod door;
 mod encoder;
 mod engine;
 mod engine_inputs;
-mod pretokenizer;
-mod runs;
 mod lexicon;
 mod lines;
+mod parity;
 mod pathpiece;
 mod pretokenizer;
+mod runs;
 mod sage;
 mod words;
 
@@ -51,6 +51,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<parity::Parity>()?;
     module.add_class::<runs::RunCounter>()?;
     module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
     module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;

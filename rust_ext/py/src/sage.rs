@@ -12,6 +12,8 @@ use tokbench_core::vocabulary::skipgram::Parameters;
 use crate::door::{misuse, raise, run};
 use crate::lines::Lines;
 
+type Pair<'py, A, B> = (Bound<'py, PyArray1<A>>, Bound<'py, PyArray1<B>>);
+
 /// The tokens of one moment, and how they cut text.
 #[pyclass(frozen, module = "tokbench._rust")]
 pub struct SageCutter {
@@ -51,7 +53,7 @@ impl SageCutter {
         lines: &Lines,
         threads: usize,
         progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<usize>>)> {
+    ) -> PyResult<Pair<'py, u32, usize>> {
         let (ids, ends) = run(py, progress, |control| {
             self.cutter.encode(&lines.lines, threads, control)
         })?;
@@ -106,7 +108,7 @@ impl SageCutter {
         vectors: PyReadonlyArray2<'py, f32>,
         threads: usize,
         progress: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<u64>>)> {
+    ) -> PyResult<Pair<'py, f64, u64>> {
         let dimensions = vectors.shape()[1];
         if vectors.shape()[0] != self.n_tokens || dimensions == 0 {
             return Err(misuse("vectors must have one row per token"));

@@ -24,10 +24,10 @@ impl Ranked {
         let fail = |message: String| Err(Error::Vocabulary { message });
         let mut units: Vec<(f64, u32, &[u8])> = Vec::new();
         for (id, &rank) in (0..vocabulary.len() as u32).zip(ranks) {
-            if let Some(bytes) = vocabulary.bytes(id)
-                && rank >= 0.0
-                && vocabulary.find(bytes) == id
-            {
+            let Some(bytes) = vocabulary.bytes(id) else {
+                continue;
+            };
+            if rank >= 0.0 && vocabulary.find(bytes) == id {
                 if rank.fract() != 0.0 {
                     return fail(format!("scores: the rank {rank} of id {id} is no whole number"));
                 }

@@ -9,6 +9,7 @@
 use super::alphabet::{Alphabet, Piece};
 use super::pages;
 use super::tokens::Tokens;
+pub(crate) use super::weights::Weights;
 use crate::{Control, Error, PretokenCounts, Result};
 
 /// Marks the last cell of a token of several.
@@ -26,98 +27,6 @@ pub(crate) struct Cell {
     pub(crate) weight: u32,
 }
 
-/// What the cells' weights mean. A word of one group with a small count says so in the weight itself
-/// (count above, group in the low bits); any other weight is the index of an entry here.
-#[derive(Debug)]
-pub(crate) struct Weights {
-    group_bits: u32,
-    totals: Vec<u64>,
-    starts: Vec<u64>,
-    groups: Vec<u32>,
-    counts: Vec<u64>,
-}
-
-const INDEX: u32 = 1 << 31;
-
-impl Weights {
-    pub(super) fn new(n_groups: usize) -> Self {
-        Self {
-            group_bits: n_groups.next_power_of_two().ilog2(),
-            totals: Vec::new(),
-            starts: vec![0],
-            groups: Vec::new(),
-            counts: Vec::new(),
-        }
-    }
-
-    pub(super) fn encode(&mut self, counts: &PretokenCounts, row: usize) -> Result<u32> {
-        let mut rest = counts.cells(row);
-        if let (Some((group, count)), None) = (rest.next(), rest.next())
-            && count < 1 << (31 - self.group_bits)
-        {
-            return Ok((count as u32) << self.group_bits | group);
-        }
-        let index = self.totals.len() as u32;
-        if index >= INDEX {
-            return Err(Error::TooLarge {
-                message: "more than 2^31 pretokens occur in several groups".into(),
-            });
-        }
-        let mut total = 0;
-        for (group, count) in counts.cells(row) {
-            total += count;
-            self.groups.push(group);
-            self.counts.push(count);
-        }
-        self.totals.push(total);
-        self.starts.push(self.groups.len() as u64);
-        Ok(INDEX | index)
-    }
-
-    /// The weight of something that occurs `count` times in the only group.
-    pub(super) fn encode_count(&mut self, count: u64) -> Result<u32> {
-        debug_assert_eq!(self.group_bits, 0, "there is one group");
-        if count < u64::from(INDEX) {
-            return Ok(count as u32);
-        }
-        let index = self.totals.len() as u32;
-        if index >= INDEX {
-            return Err(Error::TooLarge {
-                message: "more than 2^31 sequences occur 2^31 times".into(),
-            });
-        }
-        self.groups.push(0);
-        self.counts.push(count);
-        self.totals.push(count);
-        self.starts.push(self.groups.len() as u64);
-        Ok(INDEX | index)
-    }
-
-    /// The count over all groups.
-    #[inline]
-    pub(crate) fn total(&self, weight: u32) -> u64 {
-        if weight < INDEX {
-            u64::from(weight >> self.group_bits)
-        } else {
-            self.totals[(weight & !INDEX) as usize]
-        }
-    }
-
-    /// Calls `sink(group, count)` for every group, ascending.
-    #[inline]
-    pub(crate) fn each(&self, weight: u32, mut sink: impl FnMut(u32, u64)) {
-        if weight < INDEX {
-            let group = weight & ((1 << self.group_bits) - 1);
-            sink(group, u64::from(weight >> self.group_bits));
-        } else {
-            let index = (weight & !INDEX) as usize;
-            for at in self.starts[index] as usize..self.starts[index + 1] as usize {
-                sink(self.groups[at], self.counts[at]);
-            }
-        }
-    }
-}
-
 /// The words, and what was counted while they were laid out.
 #[derive(Debug)]
 pub(crate) struct Words {
@@ -125,7 +34,7 @@ pub(crate) struct Words {
     pub(crate) weights: Weights,
     /// How often each id occurs now.
     pub(crate) token_counts: Vec<u64>,
-    /// How many tokens each group's text has now.
+    /// How many tokens each group's text has now, silent groups included.
     pub(crate) lengths: Vec<u64>,
 }
 
@@ -134,12 +43,13 @@ impl Words {
         counts: &PretokenCounts,
         alphabet: &Alphabet,
         tokens: &Tokens,
+        n_silent: usize,
         control: &Control,
     ) -> Result<Self> {
         let n_cells = count_cells(counts, alphabet, control)?;
         let mut words = Self {
             cells: pages::vec_with_capacity(n_cells),
-            weights: Weights::new(counts.groups.len()),
+            weights: Weights::new(counts.groups.len(), n_silent),
             token_counts: vec![0; tokens.len()],
             lengths: vec![0; counts.groups.len()],
         };

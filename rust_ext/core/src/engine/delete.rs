@@ -53,7 +53,7 @@ impl Engine {
                 let weight = self.words.cells[start].weight;
                 total += self.words.weights.total(weight);
                 let (weights, lengths) = (&self.words.weights, &mut self.words.lengths);
-                weights.each(weight, |group, count| {
+                weights.each_with_silent(weight, |group, count| {
                     lengths[group as usize] += count * (parts.len() as u64 - 1);
                 });
             }

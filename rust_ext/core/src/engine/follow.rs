@@ -108,7 +108,7 @@ impl Engine {
         let mut reaches = entry.count >= self.floor;
         if TRACK && let Some(groups) = &mut self.groups {
             groups.lower(entry.groups, shares);
-            reaches = reaches || groups.any_reaches_floor(groups.shares(entry.groups));
+            reaches = reaches || groups.reaches_floor(entry);
         }
         if !reaches && entry.count > 0 && self.rising.is_some() {
             let (left, right) = super::ties::pair(key);
@@ -140,17 +140,16 @@ impl Engine {
         }
         let key = key(left, right);
         let start = self.blocks.take(len);
-        let mut handle = 0;
-        if TRACK && let Some(groups) = &mut self.groups {
-            handle = groups.add(shares);
-            groups.claim(key, handle, &self.ties, &self.tokens, |_| true);
-        }
-        let entry = Entry {
+        let mut entry = Entry {
             count,
             start,
             len,
-            groups: handle,
+            groups: 0,
         };
+        if TRACK && let Some(groups) = &mut self.groups {
+            entry.groups = groups.add(shares)?;
+            groups.claim(key, &entry, &self.ties, &self.tokens, |_| true);
+        }
         self.table.insert(key, entry)?;
         if by_total {
             self.heap.push(Claim { count, key }, &self.ties, &self.tokens);

@@ -3,7 +3,6 @@
 
 use super::Engine;
 use super::blocks::Blocks;
-use super::groups::Groups;
 use super::heap::Claim;
 use super::sketch::Sketch;
 use super::square::SIDE;
@@ -33,11 +32,7 @@ impl Engine {
             self.torn = false;
             return Ok(());
         }
-        let n_groups = self.groups.as_ref().map_or(0, Groups::len);
-        let columns = Columns {
-            total: true,
-            groups: vec![true; n_groups],
-        };
+        let columns = self.open_columns();
         self.follow_missing(&columns, control)
     }
 
@@ -89,7 +84,7 @@ impl Engine {
             {
                 let mut entry = VACANT;
                 if let Some(groups) = &mut groups {
-                    entry.groups = groups.add(&[]);
+                    entry.groups = groups.add(&[])?;
                 }
                 fresh.insert(key, entry)?;
             }
@@ -103,7 +98,7 @@ impl Engine {
                 entry.count += weights.total(weight);
                 entry.len += 1;
                 if let Some(groups) = &mut groups {
-                    weights.each(weight, |group, count| groups.raise(entry.groups, group, count));
+                    groups.raise_all(entry, weights, weight)?;
                 }
             }
             Ok(())
@@ -112,15 +107,16 @@ impl Engine {
             let (left, right) = pair(key);
             entry.count < self.floor
                 && !self.is_always_followed(left, right)
-                && groups
-                    .as_ref()
-                    .is_none_or(|groups| !groups.any_reaches_floor(groups.shares(entry.groups)))
+                && groups.as_ref().is_none_or(|groups| !groups.reaches_floor(entry))
         };
         let dropped: Vec<u64> = fresh.iter().filter(misses).map(|(key, _)| key).collect();
         for key in dropped {
             if let (Some(entry), Some(groups)) = (fresh.remove(key), &mut groups) {
                 groups.remove(entry.groups);
             }
+        }
+        if let Some(groups) = &mut groups {
+            groups.settle(&mut fresh);
         }
         control.advance(1);
 
@@ -196,7 +192,7 @@ impl Engine {
                 self.heap.push(claim, &self.ties, &self.tokens);
             }
             if let Some(groups) = &mut self.groups {
-                groups.claim(key, entry.groups, &self.ties, &self.tokens, |group| {
+                groups.claim(key, entry, &self.ties, &self.tokens, |group| {
                     columns.groups[group as usize]
                 });
             }
@@ -214,7 +210,7 @@ impl Engine {
                 self.heap.push(claim, &self.ties, &self.tokens);
             }
             if let Some(groups) = &mut self.groups {
-                groups.claim(key, entry.groups, &self.ties, &self.tokens, |group| {
+                groups.claim(key, entry, &self.ties, &self.tokens, |group| {
                     !columns.groups[group as usize]
                 });
             }

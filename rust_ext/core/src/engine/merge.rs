@@ -165,14 +165,15 @@ impl Engine {
         chain.count = 0;
         chain.len = 0;
         if TRACK {
-            chain.sums.reset(self.words.lengths.len());
+            chain.sums.reset(self.words.weights.n_loud());
             chain.sums.push_row();
         }
         let left_span = self.spans[left as usize] as usize;
         let span = self.spans[result as usize] as usize;
         let cells: &mut [Cell] = &mut self.words.cells;
         let weights = &self.words.weights;
-        let lengths = &mut self.words.lengths[..];
+        let n_loud = weights.n_loud();
+        let (lengths, silent_lengths) = self.words.lengths.split_at_mut(n_loud);
         let mut total = 0u64;
         // Where the last replacement ends: the next one chains to it if it starts there.
         let mut last_end = 0usize;
@@ -181,6 +182,9 @@ impl Engine {
             for (index, &position) in chunk.iter().enumerate() {
                 if let Some(&ahead) = chunk.get(index + AHEAD) {
                     prefetch(cells, ahead as usize);
+                }
+                if let Some(&ahead) = chunk.get(index + AHEAD / 2) {
+                    weights.prefetch(cells[ahead as usize].weight);
                 }
                 let start = position as usize;
                 let middle = start + left_span;
@@ -196,30 +200,41 @@ impl Engine {
                 cells[end - 1].symbol = result | LAST;
                 let count = weights.total(weight);
                 total += count;
-                weights.each(weight, |group, count| lengths[group as usize] -= count);
                 let mut kept_before = EDGE;
+                // Rows of the group sums that this occurrence adds to.
+                let (mut row_before, mut row_after, mut is_chained) = (None, None, false);
                 if start == last_end {
                     chain.count += count;
                     chain.len += 1;
                     if let Some(last) = replaced.last_mut() {
                         last.right = result;
                     }
-                    if TRACK {
-                        weights.each(weight, |group, count| chain.sums.add(0, group, count));
-                    }
+                    is_chained = true;
                 } else if before != EDGE {
                     kept_before = before;
-                    let row = befores.add::<TRACK>(before, count);
-                    if TRACK {
-                        weights.each(weight, |group, count| befores.sums.add(row, group, count));
-                    }
+                    row_before = Some(befores.add::<TRACK>(before, count));
                 }
                 if after != EDGE {
-                    let row = afters.add::<TRACK>(after, count);
-                    if TRACK {
-                        weights.each(weight, |group, count| afters.sums.add(row, group, count));
-                    }
+                    row_after = Some(afters.add::<TRACK>(after, count));
                 }
+                weights.each_of_both(
+                    weight,
+                    |group, count| {
+                        lengths[group as usize] -= count;
+                        if TRACK {
+                            if let Some(row) = row_before {
+                                befores.sums.add(row, group, count);
+                            }
+                            if let Some(row) = row_after {
+                                afters.sums.add(row, group, count);
+                            }
+                            if is_chained {
+                                chain.sums.add(0, group, count);
+                            }
+                        }
+                    },
+                    |group, count| silent_lengths[group as usize - n_loud] -= count,
+                );
                 replaced.push(Replaced {
                     position,
                     left: kept_before,

@@ -20,6 +20,7 @@
 mod alphabet;
 mod blocks;
 mod cells;
+mod deepen;
 mod delete;
 mod disjoint;
 mod floors;
@@ -31,6 +32,7 @@ mod index;
 mod merge;
 mod neighbours;
 pub(crate) mod pages;
+mod parity;
 mod picky;
 mod pieces;
 mod plain;
@@ -48,9 +50,11 @@ mod top;
 mod unlock;
 mod verify;
 mod vetoes;
+mod weights;
 mod whole;
 
 pub use alphabet::Layout;
+pub use parity::{Measure, Parity, ParityLog, run_parity};
 pub use picky::{Deletion, Operations, Parts, run_picky};
 pub use plain::{Log, run_plain};
 pub use replay::{Past, replay, steps_met};
@@ -113,6 +117,8 @@ pub struct Engine {
     floor: u64,
     groups: Option<Groups>,
     scratch: Scratch,
+    /// Where each word starts; found when it is first needed.
+    word_starts: Vec<u32>,
     n_merges: u64,
     /// So many ids were there before the run, each of which may be a word of its own.
     n_given: usize,
@@ -135,7 +141,7 @@ impl Engine {
     pub fn new(counts: &PretokenCounts, setup: Setup, control: &Control) -> Result<Self> {
         setup.check()?;
         let (alphabet, tokens, layout) = Alphabet::choose(counts, &setup, control)?;
-        let words = Words::lay_out(counts, &alphabet, &tokens, control)?;
+        let words = Words::lay_out(counts, &alphabet, &tokens, setup.silent_groups, control)?;
         let mut spans = vec![0; tokens.len()];
         for &symbol in &layout.symbols {
             spans[symbol as usize] = 1;
@@ -153,7 +159,7 @@ impl Engine {
     fn assemble(setup: Setup, tokens: Tokens, layout: Layout, words: Words, spans: Vec<u32>) -> Self {
         Self {
             ties: Ties::new(setup.tie_rule, setup.unit),
-            groups: setup.track_groups.then(|| Groups::new(words.lengths.len())),
+            groups: setup.track_groups.then(|| Groups::new(words.weights.n_loud())),
             setup,
             tokens,
             layout,
@@ -165,6 +171,7 @@ impl Engine {
             heap: Heap::default(),
             floor: 1,
             scratch: Scratch::default(),
+            word_starts: Vec::new(),
             n_merges: 0,
             n_given: 0,
             vetoes: None,
@@ -195,21 +202,21 @@ impl Engine {
         self.words.cells.len()
     }
 
-    /// Number of groups in the counts.
+    /// Number of groups in the counts, silent ones apart.
     pub fn n_groups(&self) -> usize {
-        self.words.lengths.len()
+        self.words.weights.n_loud()
     }
 
-    /// How many tokens group `group`'s text has now.
+    /// How many tokens group `group`'s text has now; it may be a silent one.
     ///
     /// # Errors
     /// [`Error::Parameter`] for an unknown group.
     pub fn length(&self, group: u32) -> Result<u64> {
-        self.check_group(group)?;
-        Ok(self.words.lengths[group as usize])
+        let length = self.words.lengths.get(group as usize).copied();
+        length.ok_or_else(|| self.unknown_group(group))
     }
 
-    /// How many tokens each group's text has now.
+    /// How many tokens each group's text has now, the silent ones last.
     pub fn lengths(&self) -> &[u64] {
         &self.words.lengths
     }
@@ -273,7 +280,7 @@ impl Engine {
             let claim = heap.top()?;
             let entry = self.table.get(claim.key);
             let count = match (group, &self.groups) {
-                (Some(group), Some(groups)) => entry.map_or(0, |entry| groups.count(entry.groups, group)),
+                (Some(group), Some(groups)) => entry.map_or(0, |entry| groups.count(entry, group)),
                 _ => self.chosen_count(claim.key),
             };
             debug_assert!(count <= claim.count, "a claim never under-states its pair");
@@ -321,7 +328,7 @@ impl Engine {
                 });
                 Ok(self.merges_at(left, positions.into_iter()))
             }
-            (Some(entry), Some(group), Some(groups)) => Ok(groups.count(entry.groups, group)),
+            (Some(entry), Some(group), Some(groups)) => Ok(groups.count(entry, group)),
             _ => {
                 let mut sum = 0;
                 self.walk(|_, a, b, weight| {
@@ -401,10 +408,14 @@ impl Engine {
         if (group as usize) < self.n_groups() {
             return Ok(());
         }
-        Err(Error::Parameter {
+        Err(self.unknown_group(group))
+    }
+
+    fn unknown_group(&self, group: u32) -> Error {
+        Error::Parameter {
             name: "group",
             message: format!("{group} is not one of the {} groups", self.n_groups()),
-        })
+        }
     }
 
     fn check_id(&self, id: u32) -> Result<()> {

@@ -147,6 +147,7 @@ impl Engine {
         let (mut count, mut replaced) = (0, 0);
         let mut cells: Vec<Cell> = vec![EDGE_CELL];
         let old = std::mem::take(&mut self.words.cells);
+        self.word_starts.clear();
         let mut at = 1;
         let mut next_check = 0;
         // A pair counts wherever it stands, also where the replacement before it has taken its left token.
@@ -175,7 +176,7 @@ impl Engine {
                     let lengths = &mut self.words.lengths;
                     self.words
                         .weights
-                        .each(weight, |group, count| lengths[group as usize] -= count);
+                        .each_with_silent(weight, |group, count| lengths[group as usize] -= count);
                 }
                 _ => cells.push(Cell { symbol, weight }),
             }
@@ -225,7 +226,7 @@ impl Words {
     ) -> Result<Self> {
         let mut words = Self {
             cells: super::pages::vec_with_capacity(room),
-            weights: Weights::new(counts.groups.len()),
+            weights: Weights::new(counts.groups.len(), 0),
             token_counts: vec![0; tokens.len()],
             lengths: vec![0; counts.groups.len()],
         };

@@ -123,7 +123,7 @@ impl Words {
         };
         let mut words = Self {
             cells: super::pages::vec_with_capacity(sequences.ids.len() + sequences.counts.len() + 1),
-            weights: Weights::new(1),
+            weights: Weights::new(1, 0),
             token_counts: vec![0; n_names],
             lengths: vec![0],
         };

@@ -54,6 +54,10 @@ pub enum TieRule {
 }
 
 /// All of it.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four switches that are independent of each other"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setup {
     /// What one initial symbol is.
@@ -82,6 +86,10 @@ pub struct Setup {
     pub first_floor: Option<u64>,
     /// Whether pair counts are kept per group, so that a group's best pair can be asked for.
     pub track_groups: bool,
+    /// So many groups, the last ones, are only segmented along: they count in the lengths, but in no pair.
+    pub silent_groups: usize,
+    /// Follow no pair for its count over all groups before that is asked for: for speed, never for the result.
+    pub total_closed: bool,
     /// Whether `x x x` holds the pair (x, x) twice (as Hugging Face and most others count) or once, as often as it
     /// can be merged (the BoundlessBPE family).
     pub overlap: bool,
@@ -106,6 +114,8 @@ impl Default for Setup {
             expected_merges: 32_000,
             first_floor: None,
             track_groups: false,
+            silent_groups: 0,
+            total_closed: false,
             overlap: true,
             deletions: false,
         }

@@ -2,8 +2,7 @@
 
 use super::Engine;
 use super::blocks::Blocks;
-use super::groups::{Groups, Share};
-use super::index::Columns;
+use super::groups::Share;
 use super::table::Entry;
 use super::ties::key;
 use crate::{Control, Result};
@@ -52,7 +51,10 @@ impl Engine {
                 count: counts[at],
                 start: blocks.take(lens[at]),
                 len: lens[at],
-                groups: groups.as_mut().map_or(0, |groups| groups.add(&shares[at])),
+                groups: match &mut groups {
+                    Some(groups) => groups.add(&shares[at])?,
+                    None => 0,
+                },
             };
             cursors[at] = entry.start;
             let (left, right) = (self.layout.symbols[at / SIDE], self.layout.symbols[at % SIDE]);
@@ -69,11 +71,7 @@ impl Engine {
         control.advance(1);
         self.blocks = blocks;
         self.groups = groups;
-        let columns = Columns {
-            total: true,
-            groups: vec![true; self.groups.as_ref().map_or(0, Groups::len)],
-        };
-        self.claim_all(&columns);
+        self.claim_all(&self.open_columns());
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl Engine {
                 let mut claims = BTreeMap::new();
                 collect_claims(groups.heap(group), &mut claims);
                 for (key, entry) in self.table.iter() {
-                    let count = groups.count(entry.groups, group);
+                    let count = groups.count(entry, group);
                     let claimed = claims.get(&key).copied().unwrap_or(0);
                     if count >= groups.floor(group) && claimed < count {
                         return fail(format!("group {group}'s heap under-states {:?}", pair(key)));
@@ -90,12 +90,12 @@ impl Engine {
             ));
         }
         if let Some(groups) = &self.groups {
-            let believed: BTreeMap<u32, u64> = groups
-                .shares(entry.groups)
-                .iter()
-                .copied()
-                .filter(|&(_, count)| count > 0)
-                .collect();
+            let mut believed = BTreeMap::new();
+            groups.each(entry, |group, count| {
+                if count > 0 {
+                    believed.insert(group, count);
+                }
+            });
             if believed != recount.shares {
                 return fail(format!(
                     "({left}, {right}) has group counts {believed:?} but occurs {:?}",
@@ -155,7 +155,7 @@ impl Engine {
             }
         }
         let tokens: u64 = self.words.token_counts.iter().sum();
-        let lengths: u64 = self.words.lengths.iter().sum();
+        let lengths: u64 = self.words.lengths[..self.n_groups()].iter().sum();
         if tokens != lengths {
             return fail(format!("there are {tokens} tokens but the groups have {lengths}"));
         }

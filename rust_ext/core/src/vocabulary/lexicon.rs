@@ -9,6 +9,11 @@
 //! Source: Yang, Frank, van den Bosch 2020 (`CogALex`), "Less is Better"; the rules that the paper leaves open are
 //! stated at each step.
 
+#![expect(
+    clippy::cast_sign_loss,
+    reason = "shares of ranks are not negative: the parameters lie between 0 and 1"
+)]
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::NONE;
@@ -298,16 +303,9 @@ impl Learner<'_> {
                 last.filter(|&length| length + best.1 <= self.p.max_length)
                     .map(|length| &text[at - length..at + best.1])
             };
-            if let Some(unit) = candidate
-                && self.random.unit() < self.p.memory_in
-                && !self.lexicon.contains(unit)
-            {
-                if self.noticed.remove(unit) {
-                    self.lexicon.append(unit);
-                    self.life.resize(self.lexicon.rank.len(), 0);
-                } else {
-                    self.noticed.insert(unit.to_vec());
-                }
+            // A number is drawn for each candidate, whether it is new or not.
+            if let Some(unit) = candidate.filter(|_| self.random.unit() < self.p.memory_in) {
+                self.notice(unit);
             }
             match second {
                 Some(second) => {
@@ -324,6 +322,19 @@ impl Learner<'_> {
             at += best.1;
             last = Some(best.1);
             gap = 0;
+        }
+    }
+
+    /// Makes a unit of what is noticed for the second time.
+    fn notice(&mut self, unit: &[u32]) {
+        if self.lexicon.contains(unit) {
+            return;
+        }
+        if self.noticed.remove(unit) {
+            self.lexicon.append(unit);
+            self.life.resize(self.lexicon.rank.len(), 0);
+        } else {
+            self.noticed.insert(unit.to_vec());
         }
     }
 

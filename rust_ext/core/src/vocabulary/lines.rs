@@ -59,7 +59,7 @@ impl Sample {
                 })?;
             for line in document.split_inclusive(|&byte| byte == b'\n') {
                 self.n_seen += 1;
-                if self.n_seen.is_multiple_of(4096) {
+                if self.n_seen % 4096 == 0 {
                     control.check()?;
                 }
                 let key = key(line, self.seed);

@@ -28,7 +28,7 @@ impl Random {
     /// A number below `n`.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(n) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
     }
 
     /// A number in [0, 1), of 53 bits.

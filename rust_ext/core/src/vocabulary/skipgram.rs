@@ -9,6 +9,11 @@
 //!
 //! Source: Mikolov et al. 2013, arXiv 1310.4546; parameters as in gensim's `Word2Vec`.
 
+#![expect(
+    clippy::cast_sign_loss,
+    reason = "shares and table lengths are not negative; a place below the table saturates at 0, as it should"
+)]
+
 use super::random::{Random, mix};
 use crate::{Control, Error, Result};
 
