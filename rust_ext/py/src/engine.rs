@@ -11,7 +11,8 @@ use tokbench_core::engine::{
 use crate::counts::PretokenCounts;
 use crate::door::{misuse, raise, run};
 use crate::engine_inputs::{
-    SegmentArrays, SequenceArrays, given, parse_tie_rule, parse_unit, segments_of, sequences_of,
+    Columns, SegmentArrays, SequenceArrays, given, parse_tie_rule, parse_unit, rows_of, segments_of,
+    sequences_of, start_setup,
 };
 use crate::parity::Parity;
 
@@ -33,12 +34,6 @@ type TokenArrays<'py> = (
 type CutPretokens<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<i64>>);
 
 type Lists<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u64>>);
-
-type Columns<'py> = (
-    PyReadonlyArray1<'py, u32>,
-    PyReadonlyArray1<'py, u32>,
-    PyReadonlyArray1<'py, u32>,
-);
 
 type OperationArrays<'py> = (
     Bound<'py, PyArray1<bool>>,
@@ -167,15 +162,12 @@ impl Engine {
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let setup = Setup {
-            unit: parse_unit(unit)?,
-            initial_alphabet: InitialAlphabet::Seen,
-            tie_rule: parse_tie_rule(tie_break)?,
             max_token_length,
             min_frequency,
             expected_merges,
             first_floor,
             track_groups,
-            ..Setup::default()
+            ..start_setup(unit, tie_break)?
         };
         let given = given(&arena, &offsets, &ordinary, lenders)?;
         let segments = segments_of(&segments)?;
@@ -224,15 +216,12 @@ impl Engine {
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let setup = Setup {
-            unit: parse_unit(unit)?,
-            initial_alphabet: InitialAlphabet::Seen,
-            tie_rule: parse_tie_rule(tie_break)?,
             max_token_length,
             min_frequency,
             expected_merges,
             first_floor,
             track_groups,
-            ..Setup::default()
+            ..start_setup(unit, tie_break)?
         };
         let given = given(&arena, &offsets, &ordinary, lenders)?;
         let rows = rows_of(&merges)?;
@@ -617,19 +606,6 @@ fn log_arrays(py: Python<'_>, log: engine::Log, n_groups: usize) -> PyResult<Log
         log.count.into_pyarray(py),
         log.lengths.into_pyarray(py).reshape(shape)?,
     ))
-}
-
-fn rows_of(merges: &Columns<'_>) -> PyResult<Vec<[u32; 3]>> {
-    let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);
-    if left.len() != right.len() || left.len() != result.len() {
-        return Err(misuse("left, right and result differ in length"));
-    }
-    Ok(left
-        .iter()
-        .zip(right)
-        .zip(result)
-        .map(|((&left, &right), &result)| [left, right, result])
-        .collect())
 }
 
 impl Engine {

@@ -2,7 +2,7 @@
 
 use numpy::{PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
-use tokbench_core::engine::{Given, Segments, Sequences, TieRule, Unit};
+use tokbench_core::engine::{Given, InitialAlphabet, Segments, Sequences, Setup, TieRule, Unit};
 
 use crate::door::misuse;
 
@@ -69,5 +69,36 @@ pub fn sequences_of(arrays: &SequenceArrays<'_>) -> PyResult<Sequences> {
         ids: arrays.0.to_vec()?,
         offsets: arrays.1.to_vec()?,
         counts: arrays.2.to_vec()?,
+    })
+}
+
+/// Left, right and result of each merge.
+pub type Columns<'py> = (
+    PyReadonlyArray1<'py, u32>,
+    PyReadonlyArray1<'py, u32>,
+    PyReadonlyArray1<'py, u32>,
+);
+
+/// The merges as rows.
+pub fn rows_of(merges: &Columns<'_>) -> PyResult<Vec<[u32; 3]>> {
+    let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);
+    if left.len() != right.len() || left.len() != result.len() {
+        return Err(misuse("left, right and result differ in length"));
+    }
+    Ok(left
+        .iter()
+        .zip(right)
+        .zip(result)
+        .map(|((&left, &right), &result)| [left, right, result])
+        .collect())
+}
+
+/// What every run that starts from an existing tokenizer has in common.
+pub fn start_setup(unit: &str, tie_break: &str) -> PyResult<Setup> {
+    Ok(Setup {
+        unit: parse_unit(unit)?,
+        initial_alphabet: InitialAlphabet::Seen,
+        tie_rule: parse_tie_rule(tie_break)?,
+        ..Setup::default()
     })
 }
