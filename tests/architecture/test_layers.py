@@ -38,6 +38,8 @@ ORDER = (
     "settings",
     "resume",
     "frame",
+    "measured",
+    "statistic",
     "measurement",
     "plugin",
     "sampling",
