@@ -57,8 +57,8 @@ fn synthetic_text(n_bytes: usize) -> Vec<u8> {
             if word > 0 {
                 text.push(' ');
             }
-            // A rank below 2 to the 20: each power of two as likely as the next, so ranks go with their inverse.
-            let scale = random(20);
+            // A rank below 2 to the 17: each power of two as likely as the next, so ranks go with their inverse.
+            let scale = random(17);
             let mut rank = (1 << scale) + random(1 << scale);
             loop {
                 // Letters of a word as a hash of its rank, so that frequent words are short and equal ranks equal.

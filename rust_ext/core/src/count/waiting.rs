@@ -6,9 +6,10 @@
 
 use super::hot::{Entry, Hot};
 use super::table::{INLINE, Table, inline_key};
+use crate::pretokenize::MOST_ENDS;
 
-/// Pretokens that the scanner cuts before they are looked at.
-pub const CUTS: usize = 64;
+/// The most pretokens that come at a time.
+pub const CUTS: usize = MOST_ENDS;
 /// Short pretokens that are enough for a batch.
 pub const SHORTS: usize = 64;
 /// Long ones that are: those that are not kept inside of their slot.

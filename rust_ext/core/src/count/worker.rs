@@ -221,20 +221,10 @@ impl Worker {
         control: &Control,
     ) -> Result<()> {
         let mut at = 0;
-        let mut cuts = [0; CUTS];
-        let mut n_cuts = 0;
-        let mut start = 0;
-        pretokenizer.for_each_controlled(text, control, |pretoken| {
-            at += pretoken.len();
-            cuts[n_cuts] = at;
-            n_cuts += 1;
-            if n_cuts == CUTS {
-                self.take(table, group, text, (start, &cuts), control);
-                start = at;
-                n_cuts = 0;
-            }
+        pretokenizer.for_each_batch(text, control, |ends| {
+            self.take(table, group, text, (at, ends), control);
+            at = ends.last().copied().unwrap_or(at);
         })?;
-        self.take(table, group, text, (start, &cuts[..n_cuts]), control);
         self.count_longs(table, group, text, control);
         if let Some(error) = self.failure.take() {
             return Err(error);

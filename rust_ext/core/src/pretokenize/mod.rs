@@ -40,13 +40,14 @@ use memchr::memchr;
 
 use self::behaviour::Joiner;
 use self::class::{PUNCTUATION, Table};
-use self::scan::{Scanner, first_cut};
+use self::scan::{Ends, Scanner, first_cut};
 use self::spec::Step;
 use crate::{Control, Error, Result};
 
 pub use self::admit::{RULES as ADMISSION_RULES, admitted};
 pub use self::behaviour::Behaviour;
 pub use self::known::{DEEPSEEK as DEEPSEEK_PATTERNS, PATTERNS as KNOWN_PATTERNS};
+pub use self::scan::MOST_ENDS;
 pub use self::spec::{FORMS, SCANNERS};
 
 /// A parsed pre-tokenizer, ready to run on any thread.
@@ -153,6 +154,30 @@ impl Kind {
                 if !data.is_empty() {
                     f(data);
                 }
+                Ok(())
+            }
+        }
+    }
+
+    /// [`Kind::each`] with ends of pieces, at most [`MOST_ENDS`] at a time.
+    #[inline(always)]
+    fn batches(&self, data: &[u8], control: &Control, mut f: impl FnMut(&[usize])) -> Result<()> {
+        match self {
+            Self::Gpt2(scanner) => scanner.batches(data, control, f),
+            Self::Cl100k(scanner) => scanner.batches(data, control, f),
+            Self::Llama3(scanner) => scanner.batches(data, control, f),
+            Self::Qwen2(scanner) => scanner.batches(data, control, f),
+            Self::Qwen35(scanner) => scanner.batches(data, control, f),
+            Self::O200k(scanner) => scanner.batches(data, control, f),
+            Self::Tekken(scanner) => scanner.batches(data, control, f),
+            _ => {
+                let mut ends = Ends::new();
+                let mut end = 0;
+                self.each(data, control, |piece| {
+                    end += piece.len();
+                    ends.push(end, &mut f);
+                })?;
+                ends.hand_out(&mut f);
                 Ok(())
             }
         }
@@ -372,6 +397,15 @@ impl Pretokenizer {
         self.kind.each(data, control, f)
     }
 
+    /// Calls `f` with the ends of all pieces, in order, at most [`MOST_ENDS`] at a time: cheaper than a call per piece.
+    ///
+    /// # Errors
+    /// As [`Pretokenizer::for_each_controlled`].
+    #[inline]
+    pub fn for_each_batch(&self, data: &[u8], control: &Control, f: impl FnMut(&[usize])) -> Result<()> {
+        self.kind.batches(data, control, f)
+    }
+
     /// The end of every piece, ascending; the last one is the length of the data.
     ///
     /// # Errors
@@ -385,13 +419,10 @@ impl Pretokenizer {
     /// # Errors
     /// As [`Pretokenizer::for_each_controlled`].
     pub fn boundaries_controlled(&self, data: &[u8], control: &Control) -> Result<Vec<usize>> {
-        let mut ends = Vec::new();
-        let mut end = 0;
-        self.kind.each(data, control, |piece| {
-            end += piece.len();
-            ends.push(end);
-        })?;
-        Ok(ends)
+        let mut all = Vec::new();
+        self.kind
+            .batches(data, control, |ends| all.extend_from_slice(ends))?;
+        Ok(all)
     }
 
     /// A place `q` with `at <= q` and `0 < q < data.len()` such that the pieces of `data[..q]` followed by those
