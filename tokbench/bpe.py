@@ -23,7 +23,7 @@ from tokbench.operations import Operations
 from tokbench.steps import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import polars as pl
     from numpy.typing import ArrayLike, NDArray
@@ -62,7 +62,12 @@ class Training:
     """How a tokenizer came about: the settings, and the log where the run is still at hand."""
 
     settings: Mapping[str, object]
-    log: pl.DataFrame | None = None
+    made: pl.DataFrame | Callable[[], pl.DataFrame] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def log(self) -> pl.DataFrame | None:
+        """What happened in each step; drawn up when it is first asked for, where `made` says how."""
+        return self.made() if callable(self.made) else self.made
 
 
 @dataclass(frozen=True, eq=False)

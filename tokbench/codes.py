@@ -10,7 +10,6 @@ import lzma
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.errors import ParameterError
@@ -18,10 +17,13 @@ from tokbench.errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.corpus import Corpus
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 CODES = ("order0", "order1", "lz78", "zstd", "xz")
 

@@ -127,7 +127,7 @@ class Corpus:
 
         ``document`` says where a document ends: ``file`` (the whole file: every byte counts), ``line``
         (without its ``\n`` or ``\r\n``; empty lines are empty documents), ``line+end`` (with it),
-        ``separator:XYZ`` (what stands between), ``record`` (JSONL and Parquet, where the record is the
+        ``separator:XYZ`` (what stands between), ``record`` (JSONL, Parquet and CSV, where the record is the
         document under every rule; a separator cuts inside of it). The default is ``line`` for a parallel
         corpus and ``file`` otherwise. ``file_format`` overrides the file extension: ``text``, ``jsonl.gz`` ….
 
@@ -332,8 +332,8 @@ def _check_records(sources: Iterable[Source | Texts], weight: str) -> None:
             )
         if source.format == "text":
             raise ParameterError(
-                f"document_weight: {source.path} is plain text and has no field {weight!r}; only records of JSONL "
-                "and Parquet have fields"
+                f"document_weight: {source.path} is plain text and has no field {weight!r}; only records of JSONL, "
+                "Parquet and CSV have fields"
             )
 
 

@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
-from polars.io.plugins import register_io_source
 
 from tokbench import _rust
 from tokbench.errors import CorpusError
+from tokbench.late import LateMapping
 from tokbench.limits import check_address_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
+else:
+    from tokbench.late import pl
 
 PART_ROWS = 1 << 15
 """Pretokens in a part: what is held as Python objects at a time."""
@@ -31,7 +33,7 @@ PART_ROWS = 1 << 15
 ROW_GROUP = 1 << 17
 """Rows that Parquet packs at a time; twice as many take 10 MB more and save 0.2 % of the file."""
 
-SCHEMA = {"pretoken": pl.Binary(), "group": pl.String(), "count": pl.UInt64()}
+SCHEMA = LateMapping(lambda: {"pretoken": pl.Binary(), "group": pl.String(), "count": pl.UInt64()})
 
 
 def local_path(path: str | os.PathLike[str]) -> Path | None:
@@ -128,7 +130,7 @@ def frame_of(table: _rust.PretokenCounts) -> pl.DataFrame:
             "group": names.gather(group_ids),
             "count": pl.Series(counts, dtype=pl.UInt64),
         },
-        schema=SCHEMA,
+        schema=dict(SCHEMA),
     )
 
 
@@ -177,13 +179,15 @@ def write_parts(target: Path, parts: Iterable[_rust.PretokenCounts], metadata: M
         del columns, predicate, n_rows, batch_size  # nothing is selected before a sink
         yield from map(frame_of, parts)
 
+    from polars.io.plugins import register_io_source
+
     check_address_space(streamed=True)
     partial: Path | None = None
     try:
         opened, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(opened)
         partial = Path(name)
-        register_io_source(rows, schema=SCHEMA).sink_parquet(
+        register_io_source(rows, schema=dict(SCHEMA)).sink_parquet(
             partial,
             metadata=dict(metadata),
             row_group_size=ROW_GROUP,

@@ -10,14 +10,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from tokbench import _rust
 from tokbench.count_files import PART_ROWS, ROW_GROUP, file_metadata, multiplied, table_of, write_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import polars as pl
+else:
+    from tokbench.late import pl
 
 
 def add_files(

@@ -17,7 +17,6 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Corpus, Item, Paths, batches_of, check_names
@@ -45,8 +44,12 @@ from tokbench.weights import Number, TermWeights, Weights, exact
 if TYPE_CHECKING:
     import os
 
+    import polars as pl
+
     from tokbench.checkpoint import Checkpoint
     from tokbench.segmenters import Segmenter
+else:
+    from tokbench.late import pl
 
 Progress = Callable[[str, int, int], None]
 """Called with phase, finished units and total units (0 where unknown)."""

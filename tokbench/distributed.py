@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.corpus import Texts
@@ -30,7 +29,11 @@ from tokbench.pretokenize import Pretokenizer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import polars as pl
+
     from tokbench.corpus import Corpus, Source
+else:
+    from tokbench.late import pl
 
 ENTRY_POINTS = "tokbench.engines"
 """Other packages add an engine here: its name, and a class without arguments that keeps to ``Engine``."""

@@ -191,7 +191,9 @@ def extend(
     report["tokens_after"] = _total(plain, after)
     if freeze:
         _check_frozen(counts, before, after, _Parts.of(grown, first, len(outcome.merges)))
-    result = BpeTokenizer(grown, name=base.name, training=Training(settings.as_dict() | report, outcome.log))
+    result = BpeTokenizer(
+        grown, name=base.name, training=Training(settings.as_dict() | report, lambda: outcome.log)
+    )
     if protect is not None and held is not None:
         _check_protected(base, result, protect, held, n_threads)
     return result

@@ -10,25 +10,27 @@ import difflib
 import html
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
-
-import polars as pl
 
 from tokbench import frame_files
 from tokbench.errors import MetricError
 from tokbench.formats.files import write_whole
 from tokbench.frame_files import arrow, format_value
+from tokbench.late import LateMapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    import polars as pl
+
     Selection = str | Sequence[str] | None
+else:
+    from tokbench.late import pl
 
 Direction = Literal["higher", "lower", "neither"]
 
-SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
-    {
+SCHEMA: Mapping[str, pl.DataType] = LateMapping(
+    lambda: {
         "tokenizer": pl.String(),
         "corpus": pl.String(),
         "group": pl.String(),

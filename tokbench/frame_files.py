@@ -7,13 +7,15 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from tokbench.errors import MetricError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import polars as pl
+else:
+    from tokbench.late import pl
 
 JSON_FORMAT = "tokbench.metrics"
 JSON_VERSION = 1

@@ -1,9 +1,9 @@
 """From what a person writes to the files that are meant, and from a file to batches of documents.
 
 A source is written ``path`` or ``path:field``; an existing path always wins over a colon's second meaning.
-The format follows from the file name (``.jsonl``, ``.parquet``, anything else is plain text; ``.gz`` and
-``.zst`` on top) unless it is named. Text and JSONL are read in Rust, which gets the lines of JSONL behind a URI
-from polars; Parquet is read by polars.
+The format follows from the file name (``.jsonl``, ``.parquet``, ``.csv``, ``.tsv``, anything else is plain text;
+``.gz`` and ``.zst`` on top) unless it is named. Text and JSONL are read in Rust, which gets the lines of JSONL behind
+a URI from polars; Parquet and CSV are read by polars.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.errors import CorpusError, ParameterError
@@ -27,14 +26,17 @@ from tokbench.weights import EXPECTED, document_parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import polars as pl
     from numpy.typing import NDArray
     from polars._typing import PolarsDataType
+else:
+    from tokbench.late import pl
 
 BATCH_BYTES = 8 << 20
 """Batches hold about this many bytes of text (more where one document is longer)."""
 
 DEFAULT_FIELD = "text"
-"""The field or column read from JSONL and Parquet where none is named."""
+"""The field or column read from JSONL, Parquet and CSV where none is named."""
 
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 _FORMATS = {
@@ -45,7 +47,10 @@ _FORMATS = {
     ".json": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "tsv",
 }
+_SEPARATORS = {"csv": ",", "tsv": "\t"}
 _PARQUET_ROWS = 8192
 
 
@@ -92,8 +97,8 @@ class Batch:
 class Source:
     """One file (or URI that polars can scan) of a corpus.
 
-    ``format`` is ``text``, ``jsonl`` or ``parquet``; ``compression`` is ``none``, ``gzip`` or ``zstd``;
-    ``field`` is the field path or column of the two structured formats.
+    ``format`` is ``text``, ``jsonl``, ``parquet``, ``csv`` or ``tsv``; ``compression`` is ``none``, ``gzip`` or
+    ``zstd``; ``field`` is the field path or column of the structured formats.
     """
 
     path: str
@@ -109,7 +114,7 @@ class Source:
     @property
     def is_native(self) -> bool:
         """Whether the compiled reader takes it."""
-        return self.format != "parquet" and not self.is_remote
+        return self.format in ("text", "jsonl") and not self.is_remote
 
     def batches(self, document: str, weight: str | None = None) -> Iterator[Batch]:
         """Read the documents that ``document`` delimits (see ``Corpus.from_files``), in order.
@@ -258,33 +263,67 @@ def _source(path: str, field: str | None, file_format: str | None) -> Source:
         ending = f".{packed}" if packed else ""
         if kind not in _FORMATS.values() or (ending and ending not in _COMPRESSIONS):
             raise ParameterError(
-                f"file_format {file_format!r} is not one of text, jsonl, parquet, optionally with .gz or .zst"
+                f"file_format {file_format!r} is not one of text, jsonl, parquet, csv, tsv, optionally with "
+                ".gz or .zst"
             )
         compression = _COMPRESSIONS.get(ending, "none")
     if kind == "text" and field is not None:
         raise ParameterError(
-            f"{path}: plain text has no field {field!r}; name the format if it is jsonl or parquet"
+            f"{path}: plain text has no field {field!r}; name the format if it is jsonl, parquet, csv or tsv"
         )
     if kind == "text" and "://" in path:
-        raise CorpusError(f"{path}: only Parquet and JSONL are read from a URI; fetch plain text first")
+        raise CorpusError(f"{path}: only Parquet, JSONL and CSV are read from a URI; fetch plain text first")
     if kind == "parquet" and compression != "none":
         raise CorpusError(f"{path}: Parquet is compressed inside; unpack the {compression} around it first")
     return Source(path, kind, compression, None if kind == "text" else field or DEFAULT_FIELD)
 
 
 def _scan(source: Source, weight: str | None) -> Iterator[Batch]:
-    """Read through polars, one document per row of Parquet or record of JSONL, and its weight where it is named."""
+    """Read through polars, one document per row or record, and its weight where it is named."""
     field = source.field or DEFAULT_FIELD
-    read = _rows if source.format == "parquet" else _records
-    try:
-        yield from read(source.path, field, weight)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise CorpusError(f"{source.path}: {error}") from error
-
-
-def _rows(path: str, field: str, weight: str | None) -> Iterator[Batch]:
+    path = source.path
     # A glob character in the name of an existing file is part of the name.
-    frame = pl.scan_parquet(path, glob="://" in path)
+    has_pattern = "://" in path
+    try:
+        if source.format == "jsonl":
+            yield from _records(path, field, weight)
+        elif source.format == "parquet":
+            yield from _rows(pl.scan_parquet(path, glob=has_pattern), path, field, weight)
+        else:
+            yield from _table(source, field, weight, has_pattern=has_pattern)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CorpusError(f"{path}: {error}") from error
+
+
+def _table(source: Source, field: str, weight: str | None, *, has_pattern: bool) -> Iterator[Batch]:
+    """Read delimited text with a header; a cell that is empty, or that a short row lacks, is an empty document."""
+    path = source.path
+    try:
+        frame = pl.scan_csv(
+            path,
+            separator=_SEPARATORS[source.format],
+            infer_schema=False,
+            empty_string_is_null=False,
+            glob=has_pattern,
+        )
+        # Through all columns: polars leaves those unread that nobody asks for, and cells too many among them.
+        if f"{field}_duplicated_0" in frame.collect_schema():
+            raise CorpusError(f"{path}: two columns are called {field!r}; rename one in the header")
+        whole = frame.map_batches(lambda read: read, projection_pushdown=False, streamable=True)
+        yield from _rows(whole, path, field, weight, is_spelled=True)
+    except pl.exceptions.NoDataError as error:
+        raise CorpusError(f"{path}: is empty, expected a header that names the columns") from error
+    except pl.exceptions.ComputeError as error:
+        found = str(error).splitlines()[0]
+        raise CorpusError(
+            f"{path}: {found}; expected {source.format.upper()} in UTF-8: a header, in each row as many cells, "
+            "and around a cell with quotes, separators or line ends quotes, those inside doubled"
+        ) from error
+
+
+def _rows(
+    frame: pl.LazyFrame, path: str, field: str, weight: str | None, *, is_spelled: bool = False
+) -> Iterator[Batch]:
     schema = frame.collect_schema()
     columns = [_text_column(*_column(schema, field, path), field, path).alias("text")]
     if weight is not None:
@@ -295,7 +334,11 @@ def _rows(path: str, field: str, weight: str | None) -> Iterator[Batch]:
         if column.null_count():
             where = row + int(column.is_null().arg_max() or 0)
             raise CorpusError(f"{path}: row {where + 1}: column {field!r} is null, expected text")
-        weights = None if weight is None else _parts(part.get_column("weight"), path, weight, row)
+        weights = (
+            None
+            if weight is None
+            else _parts(part.get_column("weight"), path, weight, row, is_spelled=is_spelled)
+        )
         row += len(column)
         yield from _slices(column, weights, path)
 
@@ -341,9 +384,9 @@ def _text_column(expression: pl.Expr, kind: PolarsDataType, field: str, path: st
     return expression
 
 
-def _parts(column: pl.Series, path: str, field: str, row: int) -> NDArray[np.uint64]:
-    """Read weights; ``row`` is the number of rows before."""
-    if not column.dtype.is_numeric():
+def _parts(column: pl.Series, path: str, field: str, row: int, *, is_spelled: bool) -> NDArray[np.uint64]:
+    """Read weights, which may be text where `is_spelled`; ``row`` is the number of rows before."""
+    if not column.dtype.is_numeric() and not is_spelled:
         raise CorpusError(f"{path}: column {field!r} holds {column.dtype}, expected weights: {EXPECTED}")
     if column.null_count():
         where = row + int(column.is_null().arg_max() or 0)

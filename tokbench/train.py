@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
+from tokbench.limits import check_training_memory
 from tokbench.merges import Merges
 from tokbench.objectives.state import EngineState
 from tokbench.settings import Settings
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.checkpoint import Checkpoint
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from tokbench.resume import Start, Vetoes
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
     from tokbench.weights import Number, TermWeights
+else:
+    from tokbench.late import pl
 
 Progress = Callable[[str, int, int], None]
 
@@ -46,8 +50,13 @@ class Outcome:
 
     vocab: Vocab
     merges: Merges
-    log: pl.DataFrame
+    make_log: Callable[[], pl.DataFrame]
     settings: Settings
+
+    @cached_property
+    def log(self) -> pl.DataFrame:
+        """The log, drawn up when it is first asked for."""
+        return self.make_log()
 
 
 def train(
@@ -214,7 +223,7 @@ def train(
     outcome = run(
         counts.native, settings, objective=objective, begin=begin, checkpoint=checkpoint, progress=progress
     )
-    training = Training(settings.as_dict() | cut_off, outcome.log)
+    training = Training(settings.as_dict() | cut_off, lambda: outcome.log)
     if begin is not None:
         grown = begin.grown(_made(outcome.vocab, begin), outcome.merges)
         return BpeTokenizer(
@@ -289,6 +298,8 @@ def run(
         ParameterError, ExhaustedError: as `train`.
     """
     track_groups = objective is not None and objective.tracks_groups
+    if settings.unit == "byte":
+        check_training_memory(len(counts), counts.n_bytes)
     if begin is None:
         engine = start(counts, settings, track_groups=track_groups, progress=progress)
     else:
@@ -312,20 +323,24 @@ def run(
         left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
     vocab = vocab_of(engine, settings) if begin is None else _ordinary(engine)
     done = 0 if begin is None else len(begin.model.merges)
-    log = pl.DataFrame(
-        {
-            "step": np.arange(done + 1, done + len(left) + 1, dtype=np.uint32),
-            "left": left,
-            "right": right,
-            "result": result,
-            "token": pl.Series(
-                [vocab.token_bytes(token_id) for token_id in result.tolist()], dtype=pl.Binary
-            ),
-            "count": count,
-            **{f"tokens_{group}": lengths[:, index] for index, group in enumerate(counts.groups)},
-        }
-    )
-    return Outcome(vocab, Merges(left, right, result), log, settings)
+    groups = counts.groups
+
+    def make_log() -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "step": np.arange(done + 1, done + len(left) + 1, dtype=np.uint32),
+                "left": left,
+                "right": right,
+                "result": result,
+                "token": pl.Series(
+                    [vocab.token_bytes(token_id) for token_id in result.tolist()], dtype=pl.Binary
+                ),
+                "count": count,
+                **{f"tokens_{group}": lengths[:, index] for index, group in enumerate(groups)},
+            }
+        )
+
+    return Outcome(vocab, Merges(left, right, result), make_log, settings)
 
 
 def start(

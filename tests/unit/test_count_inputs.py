@@ -60,6 +60,11 @@ def inputs(tmp_path: Path) -> dict[str, str]:
         {"a": [{"t.x": line} for line in LINES], "body": LINES, "raw": [s.encode() for s in LINES]}
     )
     frame.write_parquet(tmp_path / "data.parquet", row_group_size=3)
+    table = frame.select("body", number=pl.lit(1))
+    table.write_csv(tmp_path / "data.csv")
+    table.write_csv(tmp_path / "data.tsv", separator="\t")
+    (tmp_path / "data.csv.gz").write_bytes(gzip.compress((tmp_path / "data.csv").read_bytes()))
+    (tmp_path / "data.csv.zst").write_bytes(zstd((tmp_path / "data.csv").read_bytes()))
     (tmp_path / "tree/below").mkdir(parents=True)
     (tmp_path / "tree/below/x.txt").write_bytes(text)
     (tmp_path / "tree/.hidden.txt").write_bytes(b"not this")
@@ -67,6 +72,9 @@ def inputs(tmp_path: Path) -> dict[str, str]:
     specs = {name: f"{tmp_path / name}{fields.get(name, '')}" for name in files}
     specs["parquet"] = f"{tmp_path}/data.parquet:body"
     specs["parquet bytes"] = f"{tmp_path}/data.parquet:raw"
+    for name in ("data.csv", "data.tsv", "data.csv.gz", "data.csv.zst"):
+        specs[name] = f"{tmp_path / name}:body"
+    specs["csv uri"] = f"file://{tmp_path}/data.csv:body"
     specs["uri"] = f"file://{tmp_path}/data.jsonl:a.t.x"
     specs["uri gz"] = f"file://{tmp_path}/data.ndjson.gz:a.t.x"
     specs["uri zst"] = f"file://{tmp_path}/data.jsonl.zst:a.t.x"
@@ -167,6 +175,38 @@ def test_a_bad_column_is_named(tmp_path: Path) -> None:
         count(f"{path}:n", "gpt2")
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.csv", b"id,text\n1,a\n2,b,c\n", "found more fields than defined .*; expected CSV in UTF-8"),
+        ("a.csv", b"id,text\n1,\xff\xfe\n", "invalid utf-8 sequence; expected CSV in UTF-8"),
+        ("a.csv", b'id,text\n1,"open\n3,c\n', "could not parse .*; expected CSV in UTF-8: a header"),
+        ("a.tsv", b'id\ttext\n1\t"a" b\n', "could not parse .*; expected TSV in UTF-8"),
+        ("a.csv", b"", "is empty, expected a header"),
+        ("a.csv", b"id,body\n1,a\n", "no column 'text'; this file has id, body"),
+        ("a.csv", b"text,text\n1,a\n", "two columns are called 'text'"),
+        ("a.csv.gz", gzip.compress(bytes(range(65, 90)) * 9000)[:-30], "unexpected end of file"),
+    ],
+)
+def test_a_bad_table_is_named(name: str, data: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    for spec in (tmp_path / name, f"file://{tmp_path / name}"):
+        with pytest.raises(CorpusError, match=rf"a\.[ct]sv(\.gz)?: {message}"):
+            count({"x": str(spec)}, "gpt2")
+
+
+def test_documents_of_a_table_with_weights(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('w,text\n2,"a ""b""\nc"\n0.5,\n1,d\n', encoding="utf-8")
+    corpus = Corpus.from_files({"x": path}, document_weight="w")
+    assert [one.data for one in corpus] == [b'a "b"\nc', b"", b"d"]
+    table = count(corpus, "none")
+    assert (table.document_scale, table.to_frame()["count"].to_list()) == (2, [4, 2])
+    path.write_text("w,text\n2,a\n-1,b\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"a\.csv: row 2: column 'w': "):
+        count(corpus, "none")
+
+
 def test_a_missing_path_is_named(tmp_path: Path) -> None:
     (tmp_path / "english.txt").touch()
     (tmp_path / "empty").mkdir()
@@ -175,7 +215,7 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
         f"{tmp_path}/*.zip": "no file matches this pattern",
         f"{tmp_path}/empt*": "matches directories but no file",
         f"{tmp_path}/empty": "no file below this directory ends in one of",
-        "s3://bucket/a.txt": "only Parquet and JSONL are read from a URI",
+        "s3://bucket/a.txt": "only Parquet, JSONL and CSV are read from a URI",
     }.items():
         with pytest.raises(CorpusError, match=message):
             count(spec, "gpt2")

@@ -11,6 +11,7 @@ import tokenizers
 
 from tokbench import sampling
 from tokbench.bpe import EMPTY_MERGES, AddedToken, BpeModel
+from tokbench.corpora import sample
 from tokbench.errors import NotRepresentableError
 from tokbench.formats.probe import PROBES
 from tokbench.interop.proof import fuzz_texts, proof_texts
@@ -54,6 +55,14 @@ def over(method: str, *, special: dict[str, int] | None = None, **settings: obje
 
 def scores(n: int) -> tuple[float, ...]:
     return tuple(-1.0 - (5 * i % 13) / 8 for i in range(n))
+
+
+@pytest.fixture(autouse=True)
+def fewer_proof_texts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prove on three languages of the sample where the proof is not what is tested: WordPiece takes seconds else."""
+    if "refusals" not in request.node.name:
+        some = sample(["eng_Latn", "tur_Latn", "jpn_Jpan"])
+        monkeypatch.setattr("tokbench.corpora.sample", lambda: some)
 
 
 @pytest.mark.parametrize("pretokenizer", ["none", "gpt2", "cl100k"])

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register, spell
@@ -23,10 +22,13 @@ from tokbench.train import train
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.objectives.protocol import Objective
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 CODES = ("mixed", "order0", "lz78")
 CODES_OF_SAMPLE = ("order0", "order1", "lz78")

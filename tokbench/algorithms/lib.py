@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import polars as pl
-
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register, spell
 from tokbench.algorithms.sage import sample_lines
@@ -18,7 +16,11 @@ from tokbench.tokenizer import BpeTokenizer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
+
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 
 @register

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import polars as pl
-
 from tokbench.bpe import BpeModel, Training
 from tokbench.errors import ParameterError
 from tokbench.merges import Merges
@@ -24,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
+else:
+    from tokbench.late import pl
 
 Row: TypeAlias = tuple[Any, ...]
 """``("merge", left, right)`` or ``("delete", token, *parts)``."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.bpe import Training
@@ -18,6 +17,7 @@ from tokbench.train import start, vocab_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.checkpoint import Checkpoint
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         NDArray[np.uint32],
     ]
     """Left, right, result, count, all lengths after the step, and the language that it served."""
+else:
+    from tokbench.late import pl
 
 ALL = 0xFFFF_FFFF
 """Stands for all languages together among those served."""

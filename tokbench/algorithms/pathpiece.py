@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register, spell
@@ -29,8 +28,12 @@ from tokbench.train import prepared
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
+
     from tokbench.counts import PretokenCounts
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 MAX_LENGTH = 64
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import polars as pl
 
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register, spell
@@ -30,10 +29,13 @@ from tokbench.tokenizer import BpeTokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.corpus import Corpus
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 
 @register

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import polars as pl
 
 from tokbench.algorithm import About, Algorithm, Request, register
 from tokbench.bpe import BpeModel, Training
@@ -17,9 +16,12 @@ from tokbench.train import prepared, start, vocab_of
 from tokbench.vocab import Vocab
 
 if TYPE_CHECKING:
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 
 @register

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import polars as pl
 
 from tokbench.algorithm import About, Algorithm, Request, register
 from tokbench.bpe import Training
@@ -25,9 +24,12 @@ from tokbench.vocab import Vocab
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from tokbench.tokenizer import Tokenizer
+else:
+    from tokbench.late import pl
 
 _COMMON = ("min_frequency", "max_token_length", "tie_break", "weights", "alpha")
 """Settings of both stages."""

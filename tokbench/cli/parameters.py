@@ -17,8 +17,8 @@ _CORPUS = typer.Option(
     "-c",
     metavar="SPEC",
     help="[bold]sample[/bold] (built in) · CARD=DIR (for example flores200=DIR, see 'tokbench corpora list') · "
-    "FILE.toml · LANGUAGE=SOURCE, repeatable. A SOURCE is a file, directory, glob or URI of text, JSONL or "
-    "Parquet (also .gz, .zst); SOURCE:FIELD names the JSON field or Parquet column.",
+    "FILE.toml · LANGUAGE=SOURCE, repeatable. A SOURCE is a file, directory, glob or URI of text, JSONL, "
+    "CSV, TSV (also .gz, .zst) or Parquet; SOURCE:FIELD names the JSON field or the column.",
 )
 Corpus = Annotated[list[str], _CORPUS]
 OptionalCorpus = Annotated[list[str] | None, _CORPUS]
@@ -31,7 +31,7 @@ Document = Annotated[
     typer.Option(
         "--document",
         metavar="KIND",
-        help="What a document is in plain text: file, line, or separator:TEXT. JSONL and Parquet: always a record.",
+        help="What a document is in plain text: file, line, or separator:TEXT. JSONL, Parquet, CSV: always a record.",
     ),
 ]
 DocumentWeight = Annotated[

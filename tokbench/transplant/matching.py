@@ -27,7 +27,6 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from tokbench.errors import TransplantError
 from tokbench.transplant.plan import RowClass
@@ -37,7 +36,10 @@ from tokbench.transplant.tokens import TokenKind, TokenTable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import polars as pl
     from numpy.typing import NDArray
+else:
+    from tokbench.late import pl
 
 
 class MatchClass(IntEnum):

@@ -159,7 +159,9 @@ impl Trie {
             None => self.order.iter().map(exp).collect(),
             Some(mask) => {
                 let pairs = self.order.iter().zip(mask);
-                pairs.map(|(id, &on)| if on == 0 { 0.0 } else { exp(id) }).collect()
+                pairs
+                    .map(|(id, &on)| if on == 0 { 0.0 } else { exp(id) })
+                    .collect()
             }
         }
     }

@@ -14,7 +14,6 @@ use super::merge::{Stretch, merge};
 use super::pool::Pool;
 use super::portions::portions;
 use super::read::{Block, BlockReader};
-use super::room::require;
 use super::source::Source;
 use super::spill::RunFile;
 use super::stream::CountStream;
@@ -22,6 +21,7 @@ use super::table::{Run, Table};
 use super::worker::Worker;
 use super::{lock, parallel};
 use crate::pretokenize::Pretokenizer;
+use crate::room::require;
 use crate::{Control, Error, PretokenCounts, Result};
 
 /// Text handed to a thread at a time.

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::lock;
-use super::room::{can_allocate, require};
 use super::table::{INLINE, Long, Run, Short, prefix_key};
 use crate::engine::pages::vec_with_capacity;
+use crate::room::{can_allocate, require};
 use crate::{Control, PretokenCounts, Result};
 
 /// Entries merged at a time: they and their bytes stay in the second-level cache.

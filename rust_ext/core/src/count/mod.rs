@@ -6,7 +6,7 @@
 //!
 //! # What bounds the speed
 //!
-//! Measured with `tests/count_speed.rs` on 100 MB of text in 33 languages, one thread, on 2 shared cores of a Zen 4
+//! Measured with `tests/all/count_speed.rs` on 100 MB of text in 33 languages, one thread, on 2 shared cores of a Zen 4
 //! server, fastest of ten: 256 MB/s of processor time with `gpt2`, 263 with `cl100k`, 254 with `o200k`. For `cl100k`, 0.4 s
 //! divide by samples of a profiler into:
 //!
@@ -32,7 +32,6 @@ mod merge;
 mod pool;
 mod portions;
 pub mod read;
-mod room;
 mod runs;
 mod slots;
 pub mod source;

@@ -6,9 +6,9 @@ use std::cmp::Ordering;
 type Take<'a> = dyn FnMut(&[u8], u32, u64) -> Result<()> + 'a;
 
 use super::merge::Stretch;
-use super::room::require;
 use super::spill::{RunFile, RunReader};
 use super::table::{INLINE, Run, inline_key, prefix_key};
+use crate::room::require;
 use crate::{Control, PretokenCounts, Result};
 
 /// Cells between two looks at the control.

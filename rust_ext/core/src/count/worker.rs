@@ -1,12 +1,12 @@
 //! What one thread counts into: a table per group, and runs on disk once its share of the memory is full.
 
 use super::hot::{Entry, Hot, PAIRS};
-use super::room::{can_allocate, out_of_memory};
 use super::spill::RunFile;
 use super::stream::write_run;
 use super::table::{FIRST, Run, Table, hash_long};
 use super::waiting::{CUTS, LONGS, OUT, SHORTS, Waiting};
 use crate::pretokenize::Pretokenizer;
+use crate::room::{can_allocate, out_of_memory};
 use crate::{Control, Error, Result};
 
 /// The tables of one thread.

@@ -10,6 +10,7 @@ use super::alphabet::{Alphabet, Piece};
 use super::pages;
 use super::tokens::Tokens;
 pub(crate) use super::weights::Weights;
+use crate::room::require_for_training;
 use crate::{Control, Error, PretokenCounts, Result};
 
 /// Marks the last cell of a token of several.
@@ -47,6 +48,7 @@ impl Words {
         control: &Control,
     ) -> Result<Self> {
         let n_cells = count_cells(counts, alphabet, control)?;
+        require_room(n_cells)?;
         let mut words = Self {
             cells: pages::vec_with_capacity(n_cells),
             weights: Weights::new(counts.groups.len(), n_silent),
@@ -137,6 +139,12 @@ fn count_cells(counts: &PretokenCounts, alphabet: &Alphabet, control: &Control) 
     })?;
     check_size(total)?;
     Ok(total)
+}
+
+/// Asks for the cells and the first positions of their pairs before taking either.
+pub(super) fn require_room(n_cells: usize) -> Result<()> {
+    let n_bytes = n_cells * (size_of::<Cell>() + size_of::<u32>());
+    require_for_training(n_bytes, "the words of the counts")
 }
 
 /// Positions are 32-bit.

@@ -12,7 +12,7 @@
 //! there already with another span, all words are laid out anew ([`Engine::rebuild`]).
 
 use super::alphabet::Layout;
-use super::cells::{Cell, EDGE, Weights, Words, check_size, each_row};
+use super::cells::{Cell, EDGE, Weights, Words, check_size, each_row, require_room};
 use super::replay::{Past, Replayer};
 use super::tokens::{MAX_IDS, Tokens};
 use super::{Engine, Merged, Setup, Unit, Vetoes};
@@ -224,6 +224,7 @@ impl Words {
         control: &Control,
         mut cut: impl FnMut(usize, &mut Vec<u32>) -> Result<()>,
     ) -> Result<Self> {
+        require_room(room)?;
         let mut words = Self {
             cells: super::pages::vec_with_capacity(room),
             weights: Weights::new(counts.groups.len(), 0),

@@ -2,7 +2,7 @@
 //! superwords are merged. Every initial symbol is one cell, however long its spelling.
 
 use super::alphabet::Layout;
-use super::cells::{Cell, EDGE, Weights, Words, check_size};
+use super::cells::{Cell, EDGE, Weights, Words, check_size, require_room};
 use super::gains::Rising;
 use super::tokens::Tokens;
 use super::{Engine, Setup};
@@ -117,6 +117,7 @@ impl Words {
         mut seen: impl FnMut(u32, u32),
     ) -> Result<Self> {
         check_size(sequences.ids.len() + sequences.counts.len() + 1)?;
+        require_room(sequences.ids.len() + sequences.counts.len() + 1)?;
         let edge = Cell {
             symbol: EDGE,
             weight: 0,

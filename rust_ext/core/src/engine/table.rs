@@ -2,6 +2,7 @@
 //! they lead to, because most look-ups are for pairs that are not followed and end at the keys.
 
 use super::pages::prefetch;
+use crate::room::require_for_training;
 use crate::{Error, Result};
 
 /// No pair has this key: ids stay below the marks.
@@ -111,6 +112,10 @@ impl Table {
                 message: "more than 2^40 pairs to follow".into(),
             });
         }
+        require_for_training(
+            (size_of::<u64>() + size_of::<Entry>()) << bits,
+            "the pairs it follows",
+        )?;
         let old = std::mem::replace(self, Self::with_bits(bits));
         for (key, entry) in old.keys.into_iter().zip(old.entries) {
             if key != EMPTY {

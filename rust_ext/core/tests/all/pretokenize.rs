@@ -1,9 +1,9 @@
 //! Every scanner against the regular expressions it stands for, run by fancy-regex itself.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod oracle;
-
-use oracle::{NASTY, SPECS, all_patterns, assert_equal, interesting_characters, nasty_text, shared_text};
+use crate::oracle::{
+    NASTY, SPECS, all_patterns, assert_equal, interesting_characters, nasty_text, shared_text,
+};
 use proptest::prelude::*;
 use tokbench_core::pretokenize::{DEEPSEEK_PATTERNS, KNOWN_PATTERNS, Pretokenizer};
 

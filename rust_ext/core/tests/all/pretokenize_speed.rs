@@ -1,9 +1,7 @@
-//! How fast each scanner is; run by hand: `cargo test --release --test pretokenize_speed -- --ignored --nocapture`.
+//! How fast each scanner is; run by hand: `cargo test --release --test all scanners_speed -- --ignored --nocapture`.
 //! `ONLY="gpt2 o200k"` names the specifications to measure.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(clippy::print_stdout, reason = "the table is what this is for")]
-
-mod oracle;
 
 use std::hint::black_box;
 
@@ -23,8 +21,12 @@ fn scanners_speed() {
         "eng_Latn", "deu_Latn", "rus_Cyrl", "zho_Hans", "jpn_Jpan", "kor_Hang", "khm_Khmr",
     ];
     // A part of every language, 20 MB in all, then single languages.
-    let mut texts = vec![oracle::shared_text(640_000)];
-    texts.extend(columns.iter().map(|name| oracle::language_text(name, 4_000_000)));
+    let mut texts = vec![crate::oracle::shared_text(640_000)];
+    texts.extend(
+        columns
+            .iter()
+            .map(|name| crate::oracle::language_text(name, 4_000_000)),
+    );
     println!(
         "{:<24}{:>10}{:>10}   {}",
         "MB/s",
@@ -32,7 +34,7 @@ fn scanners_speed() {
         "B/piece",
         columns.join("  ")
     );
-    for spec in oracle::SPECS {
+    for spec in crate::oracle::SPECS {
         if !only.is_empty() && !only.split(' ').any(|name| name == spec) {
             continue;
         }

@@ -12,7 +12,7 @@ pub fn can_allocate(n_bytes: usize) -> bool {
     granted
 }
 
-/// The error for memory that is not granted.
+/// The error for memory that counting is not granted.
 pub fn out_of_memory(n_bytes: usize) -> Error {
     Error::TooLarge {
         message: format!(
@@ -23,7 +23,7 @@ pub fn out_of_memory(n_bytes: usize) -> Error {
     }
 }
 
-/// Makes a refusal an error.
+/// Makes a refusal an error, for what counting takes.
 ///
 /// # Errors
 /// [`Error::TooLarge`] for memory that is not granted.
@@ -33,6 +33,23 @@ pub fn require(n_bytes: usize) -> Result<()> {
     } else {
         Err(out_of_memory(n_bytes))
     }
+}
+
+/// Makes a refusal an error, for what training takes.
+///
+/// # Errors
+/// [`Error::TooLarge`] for memory that is not granted.
+pub fn require_for_training(n_bytes: usize, what: &str) -> Result<()> {
+    if can_allocate(n_bytes) {
+        return Ok(());
+    }
+    Err(Error::TooLarge {
+        message: format!(
+            "out of memory: the system refuses another {} MB for {what}; leave rare pretokens out \
+             (min_pretoken_count, --min-pretoken-count), or raise the limit",
+            n_bytes.div_ceil(1_000_000)
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! How fast counting is, phase by phase; run by hand:
-//! `cargo test --release --test count_speed -- --ignored --nocapture`.
+//! `cargo test --release --test all counting_speed -- --ignored --nocapture`.
 //!
 //! `TEXT=file` names the text to measure (without it, words made up here in several scripts), `ONLY="gpt2 o200k"` the
 //! pre-tokenizers, `THREADS="1 2"` the numbers of threads, `ROUNDS=5` how often; the fastest round is shown.
