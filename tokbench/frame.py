@@ -31,6 +31,7 @@ SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
     {
         "tokenizer": pl.String(),
         "corpus": pl.String(),
+        "by": pl.String(),
         "group": pl.String(),
         "metric": pl.String(),
         "value": pl.Float64(),
@@ -39,12 +40,17 @@ SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
         "n": pl.Int64(),
         "low": pl.Float64(),
         "high": pl.Float64(),
+        "difference": pl.Float64(),
+        "difference_low": pl.Float64(),
+        "difference_high": pl.Float64(),
+        "p": pl.Float64(),
+        "p_adjusted": pl.Float64(),
         "reason": pl.String(),
         "direction": pl.String(),
         "signature": pl.String(),
     }
 )
-KEY = ("tokenizer", "corpus", "group", "metric")
+KEY = ("tokenizer", "corpus", "by", "group", "metric")
 ALL, MACRO = "all", "macro"
 """The two groups that are no group of the corpus: everything pooled, and the mean over the groups."""
 
@@ -58,6 +64,7 @@ class Row:
 
     tokenizer: str
     corpus: str
+    by: str = "language"
     group: str
     metric: str
     value: float | None
@@ -66,6 +73,11 @@ class Row:
     n: int
     low: float | None = None
     high: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
     reason: str | None = None
     direction: Direction
     signature: str
