@@ -18,7 +18,7 @@ import numpy as np
 from tokbench import _rust
 from tokbench.collecting import Collection, GroupColumns, Grouping, Progress, Scheme, scheme
 from tokbench.errors import MetricError
-from tokbench.frame import ALL, MACRO, MetricFrame, Row
+from tokbench.frame import ALL, MACRO, WITHOUT, MetricFrame, Row
 from tokbench.measurement import (
     Cell,
     Columns,
@@ -330,7 +330,7 @@ class _Report:
                         raise MetricError(message)
                     if influence:
                         for column, cell in self._influence(part, name):
-                            yield part, name, f"without {column}", column, cell, Bounds()
+                            yield part, name, f"{WITHOUT}{column}", column, cell, Bounds()
 
     def _value(self, by: str, metric: Metric, name: str, group: str) -> Value:
         found = self._values.get((by, metric, name, group))

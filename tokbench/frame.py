@@ -54,6 +54,9 @@ KEY = ("tokenizer", "corpus", "by", "group", "metric")
 ALL, MACRO = "all", "macro"
 """The two groups that are no group of the corpus: everything pooled, and the mean over the groups."""
 
+WITHOUT = "without "
+"""Before the column in `by`: a mean or derived value with the row's group left out."""
+
 HEADLINE = ("metric", "unit", "better", "aggregation")
 SUFFIXES = (".parquet", ".csv", ".json", ".md")
 
@@ -87,10 +90,11 @@ class Row:
 class MetricFrame:
     """A tidy polars table of metrics (`.frame`) and where it comes from (`.provenance`).
 
-    Columns: tokenizer, corpus, group, metric (with its parameters), value, unit, aggregation, n (documents of the
-    group, or groups of a mean), low and high (interval, null until asked for), reason (why a value is null),
-    direction (which way is better), signature. Groups ``all`` and ``macro`` are the pooled corpus and the mean
-    over the groups.
+    Columns: tokenizer, corpus, by (the column of the corpus that the group is of), group, metric (with its
+    parameters), value, unit, aggregation, n (documents of the group, or groups of a mean), low and high (interval,
+    null until asked for), difference from the baseline's value with its interval, p-value and corrected p-value (null
+    without a baseline), reason (why a value is null), direction (which way is better), signature. Groups ``all`` and
+    ``macro`` are the pooled corpus and the mean over the groups.
 
     Raises:
         MetricError: when a column is missing or has another type, a value is not finite, a row has neither or
@@ -156,6 +160,11 @@ class MetricFrame:
         """Groups of the corpus, without ``all`` and ``macro``."""
         return [group for group in self._names("group") if group not in (ALL, MACRO)]
 
+    @property
+    def groupings(self) -> list[str]:
+        """Columns that the report is grouped by, in their order."""
+        return [by for by in self._names("by") if by != ALL and not by.startswith(WITHOUT)]
+
     def filter(
         self,
         *,
@@ -164,6 +173,7 @@ class MetricFrame:
         group: Selection = None,
         aggregation: Selection = None,
         corpus: Selection = None,
+        by: Selection = None,
     ) -> MetricFrame:
         """Keep the rows that match every selection; a metric may be named without (some of) its parameters.
 
@@ -171,7 +181,13 @@ class MetricFrame:
             MetricError: for a name that the frame does not hold, with the nearest one.
         """
         kept = self.frame
-        chosen = {"tokenizer": tokenizer, "group": group, "aggregation": aggregation, "corpus": corpus}
+        chosen = {
+            "tokenizer": tokenizer,
+            "group": group,
+            "aggregation": aggregation,
+            "corpus": corpus,
+            "by": by,
+        }
         for column, selection in chosen.items():
             if selection is not None:
                 wanted = [selection] if isinstance(selection, str) else list(selection)
@@ -185,18 +201,21 @@ class MetricFrame:
             )
         return MetricFrame(kept, self.provenance)
 
-    def value(self, metric: str, *, tokenizer: str | None = None, group: str = ALL) -> float | None:
+    def value(
+        self, metric: str, *, tokenizer: str | None = None, group: str = ALL, by: str | None = None
+    ) -> float | None:
         """Return the one value of a metric; null stays None.
 
         Raises:
             MetricError: when the selection holds no row or more than one.
         """
-        found = self.filter(metric=metric, tokenizer=tokenizer, group=group).frame
+        found = self.filter(metric=metric, tokenizer=tokenizer, group=group, by=by).frame
         if len(found) != 1:
             message = (
                 f"{len(found)} values of {metric} for tokenizer {tokenizer or 'any'} in group {group}; "
                 f"name the tokenizer ({', '.join(self.tokenizers)}), the metric with its parameters "
-                f"({', '.join(self._spelled(metric))}) and the group"
+                f"({', '.join(self._spelled(metric))}), the group and, of several groupings, by "
+                f"({', '.join(self._names('by'))})"
             )
             raise MetricError(message)
         value = found["value"][0]
@@ -206,8 +225,10 @@ class MetricFrame:
         """Keep one row for each tokenizer and metric: the pooled one, else the mean over the groups."""
         order = pl.col("group").replace_strict({ALL: 0, MACRO: 1}, default=2, return_dtype=pl.Int8)
         rank = self.frame.with_columns(order.alias("_order"))
-        first = rank.filter(pl.col("_order") < 2).filter(
-            pl.col("_order") == pl.col("_order").min().over("tokenizer", "corpus", "metric")
+        first = (
+            rank.filter(pl.col("_order") < 2)
+            .filter(pl.col("_order") == pl.col("_order").min().over("tokenizer", "corpus", "metric"))
+            .unique(["tokenizer", "corpus", "metric"], keep="first", maintain_order=True)
         )
         return MetricFrame(first.drop("_order"), self.provenance)
 
