@@ -11,7 +11,7 @@ import html
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -57,8 +57,10 @@ ALL, MACRO = "all", "macro"
 WITHOUT = "without "
 """Before the column in `by`: a mean or derived value with the row's group left out."""
 
+DIFFERENCES = ("difference_low", "difference_high", "p", "p_adjusted")
+
 HEADLINE = ("metric", "unit", "better", "aggregation")
-SUFFIXES = (".parquet", ".csv", ".json", ".md")
+SUFFIXES = (".parquet", ".csv", ".slim.json", ".json", ".md", ".tex", ".xlsx")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,22 +267,25 @@ class MetricFrame:
         value = pl.col("value")
         signed = pl.when(pl.col("direction") == "higher").then(value).otherwise(-value)
         scored = self.frame.filter(pl.col("direction") != "neither", value.is_not_null())
-        top = signed.max().over("corpus", "group", "metric")
+        top = signed.max().over("corpus", "by", "group", "metric")
         return scored.filter(signed == top).select(
-            "corpus", "group", "metric", "tokenizer", "value", "unit", "direction"
+            "corpus", "by", "group", "metric", "tokenizer", "value", "unit", "direction"
         )
 
     def compare(self, baseline: str) -> pl.DataFrame:
         """Set every other tokenizer beside `baseline`: difference, ratio, and whether it is better.
 
         `difference` = value - baseline value; `ratio` = value / baseline value (null when that is 0); `better`
-        is null where the metric has no direction or the values are equal.
+        is null where the metric has no direction or the values are equal. The interval of the difference, p and the
+        corrected p are those of an evaluation with this baseline, else null.
 
         Raises:
             MetricError: when the frame holds no such tokenizer.
         """
         self._known("tokenizer", baseline, self.tokenizers)
-        at = ["corpus", "group", "metric"]
+        at = ["corpus", "by", "group", "metric"]
+        made = self.provenance.get("intervals")
+        paired = isinstance(made, dict) and made["baseline"] == baseline
         base = self.frame.filter(pl.col("tokenizer") == baseline).select(
             *at, pl.col("value").alias("baseline")
         )
@@ -297,10 +302,31 @@ class MetricFrame:
             difference.alias("difference"),
             pl.when(pl.col("baseline") != 0).then(pl.col("value") / pl.col("baseline")).alias("ratio"),
             pl.when(difference != 0).then(difference * sign > 0).alias("better"),
+            *(pl.col(name) if paired else pl.lit(None, pl.Float64).alias(name) for name in DIFFERENCES),
             "unit",
             "direction",
             "aggregation",
             "n",
+        )
+
+    def influence(self) -> pl.DataFrame:
+        """Set every mean and derived value beside the same with each group left out, the largest changes first.
+
+        Columns: metric, tokenizer, by, group (which was left out), value, without, change = without - value. Of an
+        evaluation with ``influence=True``; empty for any other.
+        """
+        left = self.frame.filter(pl.col("by").str.starts_with(WITHOUT)).with_columns(
+            pl.col("by").str.strip_prefix(WITHOUT), pl.col("value").alias("without")
+        )
+        at = ["tokenizer", "corpus", "by", "metric", "aggregation"]
+        whole = self.frame.filter(pl.col("group").is_in([ALL, MACRO])).select(*at, "value")
+        joined = left.drop("value").join(whole, on=at, how="inner", maintain_order="left")
+        change = (pl.col("without") - pl.col("value")).alias("change")
+        return (
+            joined.select("metric", "tokenizer", "by", "group", "value", "without", change)
+            .filter(pl.col("change").is_not_null())
+            .sort(pl.col("change").abs(), descending=True, maintain_order=True)
+            .sort(pl.col("metric").rank("dense"), maintain_order=True)
         )
 
     # -- writing ---------------------------------------------------------------------------------------------
@@ -323,7 +349,7 @@ class MetricFrame:
         blocks = [table([*HEADLINE, *self.tokenizers], self.headline_cells())]
         for metric in self.metrics:
             part = self.filter(metric=metric)
-            if part.groups:
+            if part.groupings and part.groups:
                 blocks += [
                     f"## {metric}",
                     table(["group", *self.tokenizers], part.group_cells(self.tokenizers)),
@@ -336,17 +362,30 @@ class MetricFrame:
         blocks += ["## Signatures", "\n".join(f"- `{line}`" for line in signatures)]
         return "\n\n".join(blocks) + "\n"
 
+    def to_latex(self) -> str:
+        """Return LaTeX for the package booktabs: totals by tokenizer, then each metric by group; best values bold."""
+        from tokbench.frame_latex import latex
+
+        return latex(self)
+
     def save(self, path: str | Path) -> None:
-        """Write ``.parquet``, ``.csv``, ``.json`` or ``.md``, by the suffix; whole or not at all.
+        """Write by the suffix, whole or not at all.
+
+        ``.parquet`` and ``.json``: everything, with the provenance. ``.csv``: all rows. ``.slim.json``: a projection of
+        the JSON for programs that only want values. ``.xlsx``: rows and provenance. ``.md`` and ``.tex``: tables.
 
         Raises:
             MetricError: for another suffix; nothing is written.
+            PluginError: for ``.xlsx`` without the package xlsxwriter.
         """
         write: dict[str, Callable[[], str | bytes]] = {
             ".parquet": self.to_parquet,
             ".csv": self.to_csv,
             ".json": lambda: self.to_json() + "\n",
+            ".slim.json": lambda: frame_files.to_slim_json(self.frame, self.provenance) + "\n",
             ".md": self.to_markdown,
+            ".tex": self.to_latex,
+            ".xlsx": lambda: frame_files.to_excel(self.frame, self.provenance),
         }
         content = write[check_suffix(path)]()
         write_whole(Path(path), content.encode() if isinstance(content, str) else content)
@@ -395,18 +434,37 @@ class MetricFrame:
             if len(rows) == 0:
                 continue
             first = rows.row(0, named=True)
-            found = dict(zip(rows["tokenizer"], rows["value"], strict=True))
-            values = [format_value(found.get(name)) for name in self.tokenizers]
+            found = {row["tokenizer"]: self.cell(row) for row in rows.iter_rows(named=True)}
+            values = [found.get(name, "–") for name in self.tokenizers]
             cells.append([metric, first["unit"], arrow(first["direction"]), first["aggregation"], *values])
         return cells
 
     def group_cells(self, tokenizers: Sequence[str]) -> list[list[str]]:
         """Return a row for each group of a frame of one metric, printed: its name, a value for each tokenizer."""
-        found = {(row["group"], row["tokenizer"]): row["value"] for row in self.frame.iter_rows(named=True)}
+        shown = self.frame.filter(~pl.col("by").str.starts_with(WITHOUT))
+        found = {
+            (row["by"], row["group"], row["tokenizer"]): self.cell(row) for row in shown.iter_rows(named=True)
+        }
+        places = list(dict.fromkeys((by, group) for by, group, _ in found))
+        several = len(self.groupings) > 1
         return [
-            [group, *(format_value(found.get((group, name))) for name in tokenizers)]
-            for group in self._names("group")
+            [
+                f"{group} ({by})" if group == MACRO and several else group,
+                *(found.get((by, group, name), "–") for name in tokenizers),
+            ]
+            for by, group in places
         ]
+
+    @property
+    def level(self) -> float:
+        """Coverage of the intervals."""
+        made = self.provenance.get("intervals")
+        return float(made["level"]) if isinstance(made, dict) else 0.95
+
+    def cell(self, row: Mapping[str, Any]) -> str:
+        """Print a row's value with its mark of significance and its interval."""
+        text = format_value(row["value"]) + frame_files.mark(row["p_adjusted"], self.level)
+        return f"{text} {frame_files.format_interval(row['low'], row['high'])}".rstrip()
 
     def _names(self, column: str) -> list[str]:
         return self.frame.get_column(column).unique(maintain_order=True).to_list()
@@ -445,8 +503,9 @@ def check_suffix(path: str | Path) -> str:
         >>> check_suffix("report.MD")
         '.md'
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        message = f"{path}: no format for the suffix {suffix!r}; use one of {', '.join(SUFFIXES)}"
+    name = Path(path).name.lower()
+    found = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+    if found is None:
+        message = f"{path}: no format for the suffix {Path(path).suffix!r}; use one of {', '.join(SUFFIXES)}"
         raise MetricError(message)
-    return suffix
+    return found

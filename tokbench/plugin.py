@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tokbench.errors import MetricError
 from tokbench.measurement import About, Metric
 from tokbench.registry import Registry, nearest
+from tokbench.uncertainty.ranking import SENSITIVITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -80,7 +81,7 @@ def families() -> dict[str, list[str]]:
 
 
 def selected(given: Iterable[str | Metric]) -> list[Metric]:
-    """Return the metrics that a selection names: spellings, ``all``, ``family:NAME``, and any of them after ``-``.
+    """Return the metrics that a selection names: spellings, ``all``, ``family:NAME``, ``sensitivity``, any after ``-``.
 
     ``all`` and families leave out metrics that need files or minutes (``in_all`` of their class); their names take
     them. What is left out is left out of what was taken before it; a selection that begins so begins with all.
@@ -107,6 +108,8 @@ def selected(given: Iterable[str | Metric]) -> list[Metric]:
 
 
 def _taken(name: str) -> list[Metric]:
+    if name == "sensitivity":
+        return [parse(each) for each in SENSITIVITY]
     if name == "all":
         return [parse(each) for each in names() if metric_class(each).in_all]
     if not name.startswith("family:"):

@@ -65,7 +65,8 @@ def test_strata_and_seeds_have_their_own_streams() -> None:
 def scipy_bounds(rows: Any, statistic: Any, resampled: Any, method: str) -> tuple[float, float]:
     """The interval that scipy makes of resamples that it is given."""
     given_result = SimpleNamespace(bootstrap_distribution=resampled)
-    found = stats.bootstrap(
+    bootstrap: Any = stats.bootstrap  # its stub wants its own result class
+    found = bootstrap(
         rows,
         statistic,
         paired=True,

@@ -31,7 +31,8 @@ def acceleration(left: Sequence[float]) -> float:
     exact = [Fraction(value) for value in left]
     mean = sum(exact) / len(exact)
     influence = [mean - value for value in exact]
-    return float(sum(u**3 for u in influence)) / (6 * float(sum(u**2 for u in influence)) ** 1.5)
+    squares = math.sqrt(sum(u**2 for u in influence))
+    return float(sum(u**3 for u in influence)) / (6 * squares**3)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

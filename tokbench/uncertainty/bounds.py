@@ -11,7 +11,7 @@ from tokbench.uncertainty.interval import bootstrap_bounds, jackknife_bounds
 from tokbench.uncertainty.significance import bootstrap_p, jackknife_p
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -53,7 +53,12 @@ class Bounder(Generic[K]):
         level = self._settings.level
         return self._bounds(columns, lambda rows: jackknife_bounds(rows, level), jackknife_p)
 
-    def _bounds(self, columns, interval, p_value):  # type: ignore[no-untyped-def]  # typed by its two callers
+    def _bounds(
+        self,
+        columns: Mapping[tuple[K, str], Floats],
+        interval: Callable[[Floats], tuple[Floats, Floats]],
+        p_value: Callable[[Floats], Floats],
+    ) -> dict[tuple[K, str], Bounds]:
         if not columns:
             return {}
         keys = list(columns)
