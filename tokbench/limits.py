@@ -33,38 +33,6 @@ def memory_left() -> int | None:
     return min(found, default=None)
 
 
-def check_training_memory(n_pretokens: int, n_bytes: int, *, root: Path = Path("/")) -> None:
-    """Refuse to begin a training whose words alone exceed the memory of the machine or of the control group.
-
-    A byte of a distinct pretoken takes twelve bytes (cell and first position), and each pretoken a cell more. What
-    else training needs comes on top, so what passes may still not fit; what is refused certainly does not.
-
-    Raises:
-        CorpusError: saying how much is needed.
-    """
-    needed = 12 * n_bytes + 8 * n_pretokens
-    left = min((left for left in (cgroup_left(root), _machine(root)) if left is not None), default=None)
-    if left is not None and needed > left:
-        raise CorpusError(
-            f"the words of these counts ({n_pretokens:,} distinct pretokens of {n_bytes:,} bytes) take "
-            f"{needed // MEGABYTE:,} MB in training and {left // MEGABYTE:,} MB are left to it; leave rare "
-            "pretokens out (min_pretoken_count, --min-pretoken-count), use a pre-tokenizer that cuts "
-            "more often, or a larger machine"
-        )
-
-
-def _machine(root: Path) -> int | None:
-    """Return the bytes that the machine can still give, where it says so."""
-    try:
-        text = (root / "proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return None
-    found = re.search(
-        r"^MemAvailable:\s+([0-9]+) kB$.*?^SwapFree:\s+([0-9]+) kB$", text, re.MULTILINE | re.DOTALL
-    )
-    return None if found is None else 1024 * (int(found[1]) + int(found[2]))
-
-
 def cgroup_left(root: Path = Path("/")) -> int | None:
     """Return what the control groups of this process leave, version 1 or 2; None without a limit.
 

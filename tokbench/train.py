@@ -16,7 +16,6 @@ import numpy as np
 from tokbench import _rust
 from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
-from tokbench.limits import check_training_memory
 from tokbench.merges import Merges
 from tokbench.objectives.state import EngineState
 from tokbench.settings import Settings
@@ -298,8 +297,6 @@ def run(
         ParameterError, ExhaustedError: as `train`.
     """
     track_groups = objective is not None and objective.tracks_groups
-    if settings.unit == "byte":
-        check_training_memory(len(counts), counts.n_bytes)
     if begin is None:
         engine = start(counts, settings, track_groups=track_groups, progress=progress)
     else:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tokbench import limits
-from tokbench.errors import CorpusError
 from tokbench.memory import LEAST, budget
 
 if TYPE_CHECKING:
@@ -73,20 +72,6 @@ def test_what_is_held_already_is_taken_off(tmp_path: Path) -> None:
     assert limits.cgroup_left(root) == 6 * PAGE
     (root / "proc/self/statm").write_text("1000 11 0", encoding="utf-8")
     assert limits.cgroup_left(root) == 0
-
-
-def test_words_that_cannot_fit_are_refused(tmp_path: Path) -> None:
-    root = machine(tmp_path / "group", "0::/\n", {"memory.max": "1000000"})
-    limits.check_training_memory(1000, 80_000, root=root)
-    with pytest.raises(CorpusError, match=r"take 2 MB in training and 1 MB are left .*--min-pretoken-count"):
-        limits.check_training_memory(100_000, 150_000, root=root)
-    root = machine(tmp_path / "small", "", {})
-    limits.check_training_memory(1 << 40, 1 << 40, root=root)
-    text = "MemTotal: 9 kB\nMemAvailable:   5000 kB\nSwapTotal: 9 kB\nSwapFree:     2000 kB\n"
-    (root / "proc/meminfo").write_text(text, encoding="ascii")
-    limits.check_training_memory(0, 7000 * 1024 // 12, root=root)
-    with pytest.raises(CorpusError, match="7 MB are left"):
-        limits.check_training_memory(100, 7000 * 1024 // 12, root=root)
 
 
 def test_a_machine_without_control_groups(tmp_path: Path) -> None:

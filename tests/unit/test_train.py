@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from tokbench.train import run, start, train
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from tokbench.objectives.protocol import Merge, State
 
@@ -252,3 +255,16 @@ def test_one_string_is_no_list_of_special_tokens() -> None:
     counts = PretokenCounts.from_mapping({"eng": {b"aa": 2}}, pretokenizer="none")
     with pytest.raises(ParameterError, match=r"\['<s>'\]"):
         train(counts, vocab_size=257, special_tokens="<s>")
+
+
+def test_training_on_plain_text_loads_no_data_frames(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("low lower newest " * 9, encoding="utf-8")
+    program = (
+        "import sys, tokbench as tb\n"
+        "made = tb.train(tb.count(tb.Corpus.from_files({'x': sys.argv[1]})), vocab_size=260)\n"
+        "print(made.vocab_size, sorted({'polars', 'numba', 'scipy', 'tokenizers'} & set(sys.modules)))\n"
+        "print(made.training.log.height)"
+    )
+    command = [sys.executable, "-P", "-c", program, str(tmp_path / "a.txt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["260 []", "4"]

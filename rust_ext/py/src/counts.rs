@@ -55,12 +55,6 @@ impl PretokenCounts {
         self.table.len()
     }
 
-    /// Bytes of all distinct pretokens together.
-    #[getter]
-    fn n_bytes(&self) -> usize {
-        self.table.arena.len()
-    }
-
     /// Copies of arena, offsets, row_starts, group_ids, counts.
     fn arrays<'py>(&self, py: Python<'py>) -> Arrays<'py> {
         (
