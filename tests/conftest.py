@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BUCKET = "shards"
+
+# Other work on the machine decides how long an example takes.
+settings.register_profile("tokbench", deadline=None)
+settings.load_profile("tokbench")
 
 
 def _find_shared() -> Path | None:
