@@ -331,7 +331,16 @@ def main() -> int:
 
 
 def _median(side: str, job: Job, runs: int) -> Measured | str:
-    results = [measure(side, job) for _ in range(runs)]
+    results = []
+    for _ in range(runs):
+        results.append(measure(side, job))
+        seen = results[-1]
+        told = (
+            seen
+            if isinstance(seen, str)
+            else f"{seen.wall:.1f} s, {seen.cpu:.1f} s CPU, {seen.peak_mb:,.0f} MB"
+        )
+        print(f"{side}, document: {job.document}: {told}", file=sys.stderr, flush=True)
     finished = sorted((result for result in results if isinstance(result, Measured)), key=lambda run: run.cpu)
     return (
         finished[len(finished) // 2]

@@ -11,7 +11,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write to a temporary name beside `path` and rename; on any failure nothing is left.
 
     Raises:
-        OSError: when the folder cannot be written.
+        OSError: naming the file, when it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -24,6 +24,9 @@ def write_whole(path: Path, data: bytes) -> None:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # A full disk is reported without the name of the file that it stopped.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
