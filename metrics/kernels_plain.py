@@ -43,19 +43,19 @@ def count_lines(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     """Count lines per document."""
     feeds = data == 10
     starts, ends = offsets[:-1], offsets[1:]
-    last = (
-        np.where(ends > starts, feeds[np.maximum(ends - 1, 0)], False)
-        if len(data)
-        else np.zeros(len(ends), bool)
-    )
-    return _sums(feeds, offsets) + ~last
+    closed = np.zeros(len(ends), bool)
+    filled = ends > starts
+    closed[filled] = feeds[ends[filled] - 1]
+    return _sums(feeds, offsets) + ~closed
 
 
 def split_words(data: NDArray[np.uint8], offsets: Ints) -> tuple[Ints, Ints, Ints]:
     """Find the words of Python's ``str.split()``: starts, ends, and the rows of the documents."""
     space = _ASCII_SPACE[data]
     for lead in (0xC2, 0xE1, 0xE2, 0xE3):
-        for at in np.flatnonzero(data == lead).tolist():
+        seconds = sorted({character[1] for character in _WIDE_SPACE if character[0] == lead})
+        places = np.flatnonzero(data[:-1] == lead)
+        for at in places[np.isin(data[places + 1], seconds)].tolist():
             width = 2 if lead == 0xC2 else 3
             end = offsets[np.searchsorted(offsets, at, "right")]
             if at + width <= end and data[at : at + width].tobytes() in _WIDE_SPACE:
