@@ -16,6 +16,7 @@ from tokbench.measurement import (
     Cell,
     CorpusMetric,
     Derived,
+    RatioOfSums,
     Setting,
     Statistic,
     Stats,
@@ -29,6 +30,11 @@ from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tokbench.measurement import Totals
 
 NO_TOKENS = "no tokens"
 NO_DOCUMENTS = "no documents"
@@ -64,10 +70,14 @@ class TokenCount(CorpusMetric):
         """N; undefined where there is no document at all."""
         return float(stats.total(Tokens())) if stats.n_documents else Undefined(NO_DOCUMENTS)
 
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64]:
+        """N of every resample."""
+        return totals(Tokens())
+
 
 @register
 @dataclass(frozen=True)
-class BytesPerToken(CorpusMetric):
+class BytesPerToken(RatioOfSums):
     """Compression rate B/N in UTF-8 bytes."""
 
     about: ClassVar[About] = About(
@@ -83,18 +93,16 @@ class BytesPerToken(CorpusMetric):
         "with the vocabulary size; better compression does not imply a better model.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    otherwise: ClassVar[str] = NO_TOKENS
+
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Bytes and tokens."""
         return (Bytes(), Tokens())
-
-    def reduce(self, stats: Stats) -> Value:
-        """B/N; undefined without tokens."""
-        return ratio(stats.total(Bytes()), stats.total(Tokens()), NO_TOKENS)
 
 
 @register
 @dataclass(frozen=True)
-class CharactersPerToken(CorpusMetric):
+class CharactersPerToken(RatioOfSums):
     """Compression rate C/N in code points."""
 
     about: ClassVar[About] = About(
@@ -108,29 +116,22 @@ class CharactersPerToken(CorpusMetric):
         pitfalls="Code points, not what a reader sees as a character. Scripts differ in what one character says.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    otherwise: ClassVar[str] = NO_TOKENS
+
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Characters and tokens."""
         return (Characters(), Tokens())
 
-    def reduce(self, stats: Stats) -> Value:
-        """C/N; undefined without tokens."""
-        return ratio(stats.total(Characters()), stats.total(Tokens()), NO_TOKENS)
-
 
 @dataclass(frozen=True)
-class _TokensPer(CorpusMetric):
+class _TokensPer(RatioOfSums):
     """Tokens over the total of another statistic."""
 
     per: ClassVar[Statistic]
-    missing: ClassVar[str]
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Tokens and the divisor."""
         return (Tokens(), self.per)
-
-    def reduce(self, stats: Stats) -> Value:
-        """N over the divisor's total."""
-        return ratio(stats.total(Tokens()), stats.total(self.per), self.missing)
 
 
 @register
@@ -139,7 +140,7 @@ class TokensPerByte(_TokensPer):
     """The cost of a byte, N/B."""
 
     per: ClassVar[Statistic] = Bytes()
-    missing: ClassVar[str] = "no bytes"
+    otherwise: ClassVar[str] = "no bytes"
     about: ClassVar[About] = About(
         name="tokens_per_byte",
         title="tokens per byte",
@@ -158,7 +159,7 @@ class TokensPerCharacter(_TokensPer):
     """The cost of a character, N/C."""
 
     per: ClassVar[Statistic] = Characters()
-    missing: ClassVar[str] = "no characters"
+    otherwise: ClassVar[str] = "no characters"
     about: ClassVar[About] = About(
         name="tokens_per_character",
         title="tokens per character",
@@ -177,7 +178,7 @@ class TokensPerLine(_TokensPer):
     """Tokens per line, N/Ln."""
 
     per: ClassVar[Statistic] = Lines()
-    missing: ClassVar[str] = "no lines"
+    otherwise: ClassVar[str] = "no lines"
     about: ClassVar[About] = About(
         name="tokens_per_line",
         title="tokens per line",

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import platform
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from tokbench.measurement import (
     Cell,
     CorpusMetric,
     Derived,
+    Documents,
     EncodedBatch,
     MeasuredCorpus,
     MeasuredTokenizer,
@@ -34,13 +36,14 @@ from tokbench.measurement import (
     Undefined,
     Value,
     VocabMetric,
+    collect,
     defined,
     merge,
 )
 from tokbench.plugin import parse, spell
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Hashable
 
 Tokenizers = MeasuredTokenizer | Sequence[MeasuredTokenizer] | Mapping[str, MeasuredTokenizer]
 Progress = Callable[[str, int, int], None]
@@ -114,12 +117,13 @@ def evaluate(
     if isinstance(metrics, str):
         metrics = [metrics]
     asked = [parse(name) for name in (_default_metrics(by) if metrics is None else metrics)]
-    bound = list(dict.fromkeys(metric.bind(setting) for metric in asked))
+    bound = list(dict.fromkeys(one for metric in asked for one in metric.bind(setting).expand()))
     insists = metrics is not None or reference is not None
     fault = _not_declared_parallel(corpus)
     if insists and fault is not None:
         _refuse_if_compared(bound, fault)
-    table = _measure(named, corpus, members, bound, threads=threads, progress=progress)
+    table, shown = _measure(named, corpus, members, bound, threads=threads, progress=progress)
+    bound = list(dict.fromkeys(part for metric in bound for part in shown.get(metric, [metric])))
     if table.fault is not None and insists:
         _refuse_if_compared(bound, table.fault)
     # Fingerprints hash whole vocabularies and corpora: once each, not once per row.
@@ -140,18 +144,25 @@ def evaluate(
 class _Collector:
     """Adds up statistics batch by batch: documents are kept apart, counts by id are added in place."""
 
-    def __init__(self, tokenizer: MeasuredTokenizer, statistics: Sequence[Statistic]) -> None:
+    def __init__(
+        self, tokenizer: MeasuredTokenizer, statistics: Sequence[Statistic], memo: dict[Hashable, Any]
+    ) -> None:
         self._tokenizer = tokenizer
-        self._parts: dict[Statistic, list[NDArray[np.int64]]] = {statistic: [] for statistic in statistics}
+        self._memo = memo
+        self._parts: dict[Statistic, list[Any]] = {statistic: [] for statistic in statistics}
         self._n_documents = 0
 
-    def add(self, collected: Mapping[Statistic, NDArray[np.int64]], n_documents: int) -> None:
+    def add(self, collected: Mapping[Statistic, Any], n_documents: int) -> None:
         self._n_documents += n_documents
         for statistic, part in collected.items():
             held = self._parts[statistic]
             held.append(part)
-            if statistic.kind == "types" and len(held) > 1:
+            if statistic.kind in ("types", "histogram") and len(held) > 1:
                 self._parts[statistic] = [merge(statistic, held)]
+            elif statistic.kind == "keyed":
+                # Merging sorts: only what is at least as long as what it is merged with, so each key moves log n times.
+                while len(held) > 1 and len(held[-1]) >= len(held[-2]):
+                    held[-2:] = [merge(statistic, held[-2:])]
 
     def stats(self) -> Stats:
         tokenizer = self._tokenizer
@@ -161,6 +172,8 @@ class _Collector:
             len(tokenizer.special_tokens),
             tokenizer.unk_id,
             {statistic: merge(statistic, parts) for statistic, parts in self._parts.items()},
+            tokenizer,
+            self._memo,
         )
 
 
@@ -172,40 +185,49 @@ def _measure(
     *,
     threads: int | None,
     progress: Progress | None,
-) -> Table:
+) -> tuple[Table, dict[Metric, list[CorpusMetric]]]:
+    """Return the values, and the components that each metric turned out to have."""
     direct = [metric for metric in bound if isinstance(metric, CorpusMetric)]
     inputs = [metric for derived in bound if isinstance(derived, Derived) for metric in derived.inputs()]
     reduced = list(dict.fromkeys([*direct, *inputs]))
     statistics = list(dict.fromkeys(statistic for metric in reduced for statistic in metric.statistics()))
-    memos: dict[str, dict[Any, Any]] = {name: {} for name in named}
-    pooled = {name: _Collector(tokenizer, statistics) for name, tokenizer in named.items()}
+    memos: dict[str, dict[Hashable, Any]] = {name: {} for name in named}
+    pooled = {name: _Collector(tokenizer, statistics, memos[name]) for name, tokenizer in named.items()}
+    shown: dict[Metric, list[CorpusMetric]] = {metric: [] for metric in reduced}
     values: dict[tuple[Metric, str, str], Value] = {}
     n_documents: dict[str, int] = {}
     done = 0
     total = len(corpus.languages) * len(named)
     for group, languages in members.items():
-        collectors = {name: _Collector(tokenizer, statistics) for name, tokenizer in named.items()}
+        collectors = {
+            name: _Collector(tokenizer, statistics, memos[name]) for name, tokenizer in named.items()
+        }
         n_documents[group] = 0
         for language in languages:
             for batch in corpus.batches(language):
-                text = TextBatch(batch.data, batch.offsets)
+                text = TextBatch(batch.data, batch.offsets, language=language)
                 n_documents[group] += len(text)
-                for name, tokenizer in named.items() if statistics else ():
-                    encoded = EncodedBatch(
-                        text, tokenizer, tokenizer.encode_batch(batch, threads=threads), memos[name]
+                encoded = _encoded(text, batch, named, memos, threads=threads) if statistics else None
+                for name in named if encoded is not None else ():
+                    assert encoded is not None
+                    batched = encoded(name)
+                    collectors[name].add(
+                        {statistic: collect(batched, statistic) for statistic in statistics}, len(text)
                     )
-                    collected = {statistic: statistic.collect(encoded) for statistic in statistics}
-                    collectors[name].add(collected, len(text))
             done += len(named)
             if progress is not None:
                 progress("encoding", done, total)
         for name, collector in collectors.items():
             stats = collector.stats()
-            values.update({(metric, name, group): metric.reduce(stats) for metric in reduced})
+            values.update(_reduced(reduced, stats, shown, at=(name, group)))
             pooled[name].add(stats.collected, stats.n_documents)
     for name, collector in pooled.items():
-        stats = collector.stats()
-        values.update({(metric, name, ALL): metric.reduce(stats) for metric in reduced})
+        values.update(_reduced(reduced, collector.stats(), shown, at=(name, ALL)))
+    for metric, parts in shown.items():
+        for part in parts:
+            for name in named:
+                for group in (*members, ALL):
+                    values.setdefault((part, name, group), Undefined(cast(CorpusMetric, metric).absent))
     fault = _not_declared_parallel(corpus)
     if (
         fault is None
@@ -215,7 +237,47 @@ def _measure(
         counts = ", ".join(f"{group} {n}" for group, n in n_documents.items())
         fault = f"the languages of the corpus {corpus.name} have different numbers of documents: {counts}"
     n_documents[ALL] = sum(n_documents.values())
-    return Table(tuple(members), n_documents, values, fault)
+    return Table(tuple(members), n_documents, values, fault), shown
+
+
+def _encoded(
+    text: TextBatch,
+    batch: Documents,
+    named: Mapping[str, MeasuredTokenizer],
+    memos: Mapping[str, dict[Hashable, Any]],
+    *,
+    threads: int | None,
+) -> Callable[[str], EncodedBatch]:
+    """Return a function that encodes the text by the tokenizer of a name, once."""
+    made: dict[str, EncodedBatch] = {}
+
+    def encode(name: str) -> EncodedBatch:
+        if name not in made:
+            if name not in named:
+                message = f"the tokenizer {name!r} is not evaluated; evaluated: {', '.join(named)}"
+                raise MetricError(message)
+            began = time.perf_counter()
+            rows = named[name].encode_batch(batch, threads=threads)
+            seconds = time.perf_counter() - began
+            made[name] = EncodedBatch(text, named[name], rows, memos[name], seconds=seconds, peers=encode)
+        return made[name]
+
+    return encode
+
+
+def _reduced(
+    metrics: Sequence[CorpusMetric],
+    stats: Stats,
+    shown: dict[Metric, list[CorpusMetric]],
+    *,
+    at: tuple[str, str],
+) -> Iterator[tuple[tuple[Metric, str, str], Value]]:
+    """Reduce every metric, or its components, which are added to those `shown` so far."""
+    for metric in metrics:
+        for part in metric.components(stats):
+            if part not in shown[metric]:
+                shown[metric].append(part)
+            yield (part, *at), part.reduce(stats)
 
 
 def _cells(
@@ -232,7 +294,7 @@ def _cells(
         mean = fmean(found) if found else reason or Undefined("no groups")
         yield Cell(MACRO, mean, "macro_languages" if by == "language" else f"macro_{by}", len(found))
     elif isinstance(metric, VocabMetric):
-        yield Cell(ALL, metric.of(tokenizer), "vocabulary", tokenizer.vocab_size)
+        yield from metric.cells(tokenizer)
     elif isinstance(metric, Derived):
         if metric.compares_documents() and table.fault is not None:
             yield Cell(ALL, Undefined(table.fault), "over_groups", 0)

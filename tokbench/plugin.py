@@ -7,6 +7,7 @@ metrics of this package live in `tokbench.metrics`; another package adds one wit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokbench.errors import MetricError
@@ -46,8 +47,9 @@ def metric_class(name: str) -> type[Metric]:
 
 
 def describe(name: str) -> About:
-    """Return formula, unit, range, direction, source and pitfalls of a metric."""
-    return metric_class(name).about
+    """Return formula, unit, range, direction, source, pitfalls and family of a metric."""
+    made = metric_class(name)
+    return replace(made.about, family=made.about.family or made.__module__.rpartition(".")[2])
 
 
 def parameters(name: str) -> dict[str, tuple[str, object]]:

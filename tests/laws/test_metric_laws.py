@@ -70,6 +70,7 @@ def encoded(documents: list[bytes]) -> EncodedBatch:
 def test_a_statistic_is_additive(statistic: Statistic, documents: list[bytes], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(documents)))
     whole = statistic.collect(encoded(documents))
+    assert isinstance(whole, np.ndarray)
     parts = [statistic.collect(encoded(part)) for part in (documents[:cut], documents[cut:])]
     assert merge(statistic, parts).tolist() == whole.tolist()
     if statistic.kind == "documents":
