@@ -239,8 +239,9 @@ class GraphemeSplitRate(RatioOfSums):
         range="0 … 1; 0 = no cluster is cut",
         direction="lower",
         source="Unicode Standard Annex 29, extended grapheme clusters; no existing suite has it",
-        pitfalls="clusters=composed counts those of several code points (marks, conjuncts, emoji sequences, CR LF), the "
-        "only ones that a tokenizer over characters can cut. Cutting before a mark may be wanted in Hebrew or Arabic.",
+        pitfalls="clusters=composed counts those of several code points (marks, conjuncts, emoji sequences, CR LF), "
+        "the only ones that a tokenizer over characters can cut. Cutting before a mark may be wanted in "
+        "Hebrew or Arabic.",
     )
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokbench.metrics.kernels import kernel
+from tokbench.compiled import kernel
 from tokbench.metrics.span_kernels import BYTES, IDS, INTS
 
 if TYPE_CHECKING:

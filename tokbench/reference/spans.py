@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,4 +42,4 @@ def add_by_row(values: Sequence[int], rows: Sequence[int]) -> list[int]:
         >>> add_by_row([1, 2, 3], [0, 2, 2, 3])
         [3, 0, 3]
     """
-    return [sum(values[begin:end]) for begin, end in zip(rows, rows[1:], strict=False)]
+    return [sum(values[begin:end]) for begin, end in pairwise(rows)]

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def characters(data: bytes) -> list[bytes]:
-    """Split bytes into characters.
+    r"""Split bytes into characters.
 
     Example:
-        >>> characters("é!".encode() + b"\\xe4")
-        [b'\\xc3\\xa9', b'!', b'\\xe4']
+        >>> characters("é!".encode() + b"\xe4")
+        [b'\xc3\xa9', b'!', b'\xe4']
     """
     return [each.encode("utf-8", "surrogateescape") for each in data.decode("utf-8", "surrogateescape")]
 
@@ -44,10 +44,10 @@ _TAILS = [
 
 
 def classify_tokens(token: bytes) -> int:
-    """Return 0 for whole characters, 1 for part of one character only, 2 for parts and other characters.
+    r"""Return 0 for whole characters, 1 for part of one character only, 2 for parts and other characters.
 
     Example:
-        >>> [classify_tokens(token) for token in (b"ab", b"\\xc3", b"\\xa9\\xe4", b"a\\xc3", b"")]
+        >>> [classify_tokens(token) for token in (b"ab", b"\xc3", b"\xa9\xe4", b"a\xc3", b"")]
         [0, 1, 2, 2, 0]
     """
     if _whole(token):
@@ -68,10 +68,10 @@ def classify_tokens(token: bytes) -> int:
 
 
 def count_split_characters(tokens: Sequence[bytes]) -> list[int]:
-    """Return characters of 1, 2, 3, 4 bytes that the tokens spell, then those of each width that a boundary cuts.
+    r"""Return characters of 1, 2, 3, 4 bytes that the tokens spell, then those of each width that a boundary cuts.
 
     Example:
-        >>> count_split_characters([b"caf\\xc3", b"\\xa9"])
+        >>> count_split_characters([b"caf\xc3", b"\xa9"])
         [3, 1, 0, 0, 0, 1, 0, 0]
     """
     cuts = set(accumulate(map(len, tokens)))
