@@ -127,7 +127,7 @@ def read_ids(path: str | Path) -> list[NDArray[np.uint32]]:
 
 def _rows(ids: ArrayLike | Sequence[ArrayLike], offsets: ArrayLike | None) -> list[NDArray[np.uint32]]:
     if offsets is None:
-        given = [np.asarray(row) for row in ids]  # type: ignore[union-attr, arg-type]  # a list of rows
+        given = [np.asarray(row) for row in ids]  # type: ignore[union-attr]  # a list of rows
         if given and given[0].ndim == 0:
             message = "canonicality: give a list of rows, or one flat array with offsets"
             raise MetricError(message)
