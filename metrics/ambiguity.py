@@ -25,10 +25,9 @@ from tokbench.measurement import (
     Value,
     VocabMetric,
 )
-from tokbench.metrics.alignment import boundaries, token_table
+from tokbench.metrics.alignment import spelling, token_table
 from tokbench.metrics.columns import column
 from tokbench.metrics.counting import Bytes
-from tokbench.metrics.span_kernels import spell_documents
 from tokbench.metrics.trie_kernels import build_trie, log_segmentations
 from tokbench.metrics.utf8_kernels import count_classes
 from tokbench.plugin import register
@@ -89,14 +88,8 @@ class LogSegmentations(Statistic):
     def collect(self, batch: EncodedBatch) -> NDArray[np.float64]:
         """Count over the trie; a space that the tokenizer puts before a text is spelled too."""
         text = batch.text
-        exact = boundaries(batch).exact
-        prefixed = np.zeros(len(text), np.uint8)
-        if not batch.tokenizer.lossless:
-            table = token_table(batch)
-            _, spelled = spell_documents(text.data, text.offsets, batch.ids, batch.offsets, *table)
-            exact, prefixed = spelled > 0, (spelled == 2).astype(np.uint8)
-        if batch.tokenizer.steps:
-            exact = np.zeros(len(text), bool)
+        _, spelled = spelling(batch)
+        exact, prefixed = spelled > 0, (spelled == 2).astype(np.uint8)
         ways = log_segmentations(text.data, text.offsets, prefixed, *trie_of(batch))
         counted = exact & np.isfinite(ways)
         n_bytes = np.diff(text.offsets)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,41 +61,55 @@ def kept_white_space(before: str, after: str) -> WhiteSpace:
         >>> kept_white_space("a b\tc", "a b c")
         WhiteSpace(characters=1, indents=0, newlines=0, tabs=0)
     """
-    kept = dict(_aligned(before, after))
-    characters = [at for at in kept if SPACE.match(before[at])]
+    blocks = list(_aligned(before, after))
+    same = [before[start:end] for start, end, _ in blocks]
+    starts = [start for start, _, _ in blocks]
     indents = 0
     for run in INDENT.finditer(before):
-        places = [kept.get(at) for at in range(run.start(), run.end())]
-        first, last = places[0], places[-1]
-        if first is None or last is None or places != list(range(first, first + len(places))):
+        start, end, to = blocks[max(bisect_right(starts, run.start()) - 1, 0)] if blocks else (0, 0, 0)
+        if not start <= run.start() < run.end() <= end:
             continue
-        starts = first == 0 or after[first - 1] == "\n"
-        indents += starts and last + 1 < len(after) and not SPACE.match(after[last + 1])
-    newlines = sum(before[at] == "\n" for at in characters)
-    tabs = sum(before[at] == "\t" for at in characters)
-    return WhiteSpace(len(characters), indents, newlines, tabs)
+        first = to + run.start() - start
+        last = first + len(run[0])
+        opens = first == 0 or after[first - 1] == "\n"
+        indents += opens and last < len(after) and not SPACE.match(after[last])
+    return WhiteSpace(
+        sum(len(SPACE.findall(each)) for each in same),
+        indents,
+        sum(each.count("\n") for each in same),
+        sum(each.count("\t") for each in same),
+    )
 
 
-def _aligned(before: str, after: str) -> Iterator[tuple[int, int]]:
-    """Yield the places of equal characters, rising in both."""
+def _aligned(before: str, after: str) -> Iterator[tuple[int, int, int]]:
+    """Yield the equal stretches: first and end in `before`, first in `after`; adjacent ones are joined."""
     ours, theirs = before.splitlines(keepends=True), after.splitlines(keepends=True)
     if len(ours) != len(theirs):
         ours, theirs = [before], [after]
     from rapidfuzz.distance import LCSseq
 
     i = j = 0
+    open_at: tuple[int, int, int] | None = None
     for mine, other in zip(ours, theirs, strict=True):
         if mine == other:
-            yield from zip(range(i, i + len(mine)), range(j, j + len(other)), strict=True)
+            steps = [(0, len(mine), 0)]
         else:
-            for step in LCSseq.opcodes(mine, other):
-                if step.tag == "equal":
-                    yield from zip(
-                        range(i + step.src_start, i + step.src_end),
-                        range(j + step.dest_start, j + step.dest_end),
-                        strict=True,
-                    )
+            found = LCSseq.opcodes(mine, other)
+            steps = [(each.src_start, each.src_end, each.dest_start) for each in found if each.tag == "equal"]
+        for start, end, to in steps:
+            if (
+                open_at is not None
+                and open_at[1] == i + start
+                and open_at[2] + open_at[1] - open_at[0] == j + to
+            ):
+                open_at = (open_at[0], i + end, open_at[2])
+                continue
+            if open_at is not None:
+                yield open_at
+            open_at = (i + start, i + end, j + to)
         i, j = i + len(mine), j + len(other)
+    if open_at is not None:
+        yield open_at
 
 
 CAUSES = ("unknown", "white_space", "normalization", "case", "marks", "other")
@@ -113,7 +128,7 @@ def _folds() -> tuple[Callable[[str], str], ...]:
 
     def markless(text: str) -> str:
         apart = unicodedata.normalize("NFKD", caseless(text))
-        return "".join(each for each in apart if not unicodedata.category(each).startswith("M"))
+        return "".join(each for each in apart if each.isascii() or unicodedata.category(each)[0] != "M")
 
     return spaceless, normalized, caseless, markless
 

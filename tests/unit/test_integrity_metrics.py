@@ -337,7 +337,9 @@ def test_without_the_extra_the_reason_names_it(monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="module")
 def trained() -> BpeTokenizer:
     corpus = tb.Corpus.from_texts({"eng": ["the theory of the other then", "these others"]})
-    return tb.train(tb.count(corpus, "gpt2"), vocab_size=270)
+    made = tb.train(tb.count(corpus, "gpt2"), vocab_size=270)
+    assert isinstance(made, BpeTokenizer)
+    return made
 
 
 def test_segmentations(trained: BpeTokenizer) -> None:
