@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ PLAIN_LIMIT = 30_000_000
 
 
 def kernel(
-    signature: str, *, plain: Callable[P, R | None] | None = None
+    signature: str, *, plain: Callable[..., Any] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function with numba on its first call, for this signature only.
 
@@ -48,7 +48,7 @@ def kernel(
             nonlocal seen
             if plain is not None and not compiled and seen < PLAIN_LIMIT and "numba" not in sys.modules:
                 seen += sum(getattr(argument, "size", 0) for argument in args)
-                found = plain(*args, **kwargs)
+                found: R | None = plain(*args, **kwargs)
                 if found is not None:
                     return found
             if not compiled:
