@@ -95,8 +95,7 @@ class Accumulator:
         n = len(batch.text)
         self.n_documents += n
         blocks = len(self._blocks)
-        places = (first + np.arange(n)) % blocks
-        places = places.astype(np.int16)
+        places = ((first + np.arange(n)) % blocks).astype(np.int16)
         if blocks > 1:
             self._places.append(places)
         for statistic, parts in self._documents.items():

@@ -15,6 +15,7 @@ import io
 import resource
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,10 @@ def main() -> None:
     given = options.parse_args()
     if given.peers is not None:
         sys.path.insert(0, str(given.peers))
-    load = lambda names: {n: Frozen(tb.load(given.shared / "data/tokenizers" / FILES[n])) for n in names}  # noqa: E731 - two uses
+
+    def load(names: list[str]) -> dict[str, Frozen]:
+        return {name: Frozen(tb.load(given.shared / "data/tokenizers" / FILES[name])) for name in names}
+
     print("# 5 tokenizers, 13 languages")
     five = load(list(FILES)[:5])
     small = corpus(given.shared, LANGUAGES)
@@ -176,7 +180,7 @@ def main() -> None:
         if chosen:
             timed(
                 f"  {family}: {', '.join(names)}"[:57],
-                lambda chosen=chosen: tb.evaluate(five, small, metrics=chosen),
+                partial(tb.evaluate, five, small, metrics=chosen),
             )
     timed("default metrics", lambda: tb.evaluate(five, small))
     timed(

@@ -13,6 +13,8 @@ from tokbench.cli.console import note, progress_bar
 from tokbench.cli.loading import load_tokenizers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokbench.frame import MetricFrame
     from tokbench.uncertainty.resampling import Intervals
 
@@ -202,7 +204,8 @@ def evaluate(
         from tokbench.equal_size import equal_size as cut
 
         loaded = dict(cut(loaded, None if equal_size == "smallest" else parameters.parse_size(equal_size)))
-    measure, more = evaluate_tokenizers, dict[str, Any]()
+    measure: Callable[..., MetricFrame] = evaluate_tokenizers
+    more: dict[str, Any] = {}
     if equal_bytes is not None:
         from tokbench.rarefaction import METRICS, rarefaction
 
