@@ -4,7 +4,28 @@ To add one: write a frozen dataclass of one of the three shapes of `tokbench.mea
 decorate it with `tokbench.plugin.register`.
 """
 
-from tokbench.metrics import fairness, information, length, vocabulary, words
+from tokbench.metrics import (
+    codes,
+    conditional,
+    fairness,
+    information,
+    length,
+    successors,
+    vocabulary,
+    words,
+)
 from tokbench.plugin import describe, names, parameters
 
-__all__ = ["describe", "fairness", "information", "length", "names", "parameters", "vocabulary", "words"]
+__all__ = [
+    "codes",
+    "conditional",
+    "describe",
+    "fairness",
+    "information",
+    "length",
+    "names",
+    "parameters",
+    "successors",
+    "vocabulary",
+    "words",
+]

@@ -176,3 +176,29 @@ def count_id(ids: NDArray[np.uint32], offsets: Ints, wanted: int) -> Ints:
             if np.int64(ids[at]) == wanted:
                 result[document] += 1
     return result
+
+
+@kernel(f"boolean[::1]({_IDS}, {_INTS}, {_INTS})")
+def documents_with(ids: NDArray[np.uint32], offsets: Ints, wanted: Ints) -> NDArray[np.bool_]:
+    """Say of each document whether it holds its own wanted id."""
+    result = np.zeros(len(offsets) - 1, np.bool_)
+    for document in range(len(result)):
+        for at in range(offsets[document], offsets[document + 1]):
+            if np.int64(ids[at]) == wanted[document]:
+                result[document] = True
+                break
+    return result
+
+
+@kernel(f"uint64[::1]({_BYTES}, {_INTS})")
+def hash_documents(data: NDArray[np.uint8], offsets: Ints) -> NDArray[np.uint64]:
+    """Hash each document: FNV-1a in 64 bits, then the finaliser of MurmurHash3, so that every bit counts."""
+    result = np.zeros(len(offsets) - 1, np.uint64)
+    for document in range(len(result)):
+        value = np.uint64(0xCBF29CE484222325)
+        for at in range(offsets[document], offsets[document + 1]):
+            value = (value ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
+        value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+        value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+        result[document] = value ^ (value >> np.uint64(33))
+    return result

@@ -22,7 +22,7 @@ pub fn word_spans<'py>(
 ) -> PyResult<Spans<'py>> {
     let definition = WordDefinition::parse(definition).map_err(|error| raise(py, &error))?;
     let (data, offsets) = (data.as_slice()?, offsets.as_slice()?);
-    let spans = run(py, None, |control| find(data, offsets, definition, control))?;
+    let spans = run(py, None, |control| find(data, offsets, &definition, control))?;
     Ok((
         spans.starts.into_pyarray(py),
         spans.ends.into_pyarray(py),
