@@ -62,6 +62,44 @@ def count_characters(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     return result
 
 
+@kernel(f"boolean[::1]({_BYTES}, {_INTS})")
+def mark_characters(data: NDArray[np.uint8], offsets: Ints) -> NDArray[np.bool_]:
+    """Mark the first byte of each character that `count_characters` counts."""
+    result = np.ones(len(data), np.bool_)
+    for document in range(len(offsets) - 1):
+        at, end = offsets[document], offsets[document + 1]
+        while at < end:
+            lead = data[at]
+            length, low, high = 1, 0x80, 0xBF
+            if lead >= 0xC2:
+                if lead < 0xE0:
+                    length = 2
+                elif lead < 0xF0:
+                    length = 3
+                    if lead == 0xE0:
+                        low = 0xA0
+                    elif lead == 0xED:
+                        high = 0x9F
+                elif lead < 0xF5:
+                    length = 4
+                    if lead == 0xF0:
+                        low = 0x90
+                    elif lead == 0xF4:
+                        high = 0x8F
+            if length > 1:
+                if at + length > end or data[at + 1] < low or data[at + 1] > high:
+                    length = 1
+                else:
+                    for k in range(2, length):
+                        if data[at + k] & 0xC0 != 0x80:
+                            length = 1
+                            break
+            for k in range(1, length):
+                result[at + k] = False
+            at += length
+    return result
+
+
 @kernel(f"int64[::1]({_BYTES}, {_INTS})")
 def count_lines(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     """Count lines per document: line feeds, plus one for a last line without; an empty document is one line."""
