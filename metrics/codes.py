@@ -187,8 +187,10 @@ class CodeBits(_Code):
         unit="bits/byte",
         range="0 … ∞; at least the entropy rate of the source, as the text grows",
         direction="lower",
-        source="Rajaraman et al. 2024; held out: Krichevsky & Trofimov 1981 for unigrams, Witten & Bell 1991 for bigrams",
-        pitfalls="fit=text codes the text with its own frequencies and does not pay for them: large vocabularies look too "
+        source="Rajaraman et al. 2024; held out: Krichevsky & Trofimov 1981 for unigrams, Witten & Bell "
+        "1991 for bigrams",
+        pitfalls="fit=text codes the text with its own frequencies and does not pay for them: large "
+        "vocabularies look too "
         "good, with bigrams all the more. fit=held_out estimates on four fifths of the documents, chosen by their "
         "content, and codes the rest.",
         aliases=("code_bits_per_byte",),
@@ -215,7 +217,8 @@ class EntropyGap(_Code):
         range="≥ 0 as the text grows; 0 = the tokens hold all that the source remembers",
         direction="lower",
         source="Rajaraman et al. 2024; tokbench.metrics.markov draws text of known rate",
-        pitfalls="On a sample the plug-in code may lie below the rate. A rate must be given; that of natural language is "
+        pitfalls="On a sample the plug-in code may lie below the rate. A rate must be given; that of "
+        "natural language is "
         "not known.",
     )
 

@@ -45,7 +45,9 @@ def check_order(metric: str, order: int, *, least: int = 0) -> None:
         MetricError: naming the range.
     """
     if not least <= order <= LARGEST_ORDER:
-        message = f"{metric}: order={order}; the number of tokens before the last is {least} … {LARGEST_ORDER}"
+        message = (
+            f"{metric}: order={order}; the number of tokens before the last is {least} … {LARGEST_ORDER}"
+        )
         raise MetricError(message)
 
 
@@ -100,7 +102,8 @@ class ConditionalEntropy(CorpusMetric):
         unit="bits/token",
         range="0 … log2 V_obs; 0 = the context decides the next token. A corrected value may lie outside",
         direction="neither",
-        source="Shannon 1948; Erdogan et al. 2026 (arXiv 2601.09039; its notation not confirmed); corrections: Miller "
+        source="Shannon 1948; Erdogan et al. 2026 (arXiv 2601.09039; its notation not confirmed); "
+        "corrections: Miller "
         "1955, Chao & Shen 2003",
         pitfalls=_PITFALLS,
     )

@@ -122,7 +122,8 @@ def word_spans(text: TextBatch, definition: str) -> tuple[Ints, Ints, Ints]:
     """Return first byte and end of each word, and the rows of the documents, once per text."""
     check_word_definition("words", definition)
     return text.once(
-        ("word_spans", definition), lambda batch: find_words(batch.data, batch.offsets, definition, batch.language)
+        ("word_spans", definition),
+        lambda batch: find_words(batch.data, batch.offsets, definition, batch.language),
     )
 
 

@@ -73,8 +73,10 @@ class EncodingSpeed(CorpusMetric):
         range="0 … ∞",
         direction="higher",
         source="TokEval mean_ms, total_s; MB/s as encoders report it",
-        pitfalls="A measurement of this machine at this moment: compare tokenizers within one run. Short documents and "
-        "small corpora measure overhead. Warm repetitions meet filled caches; cold may include compilation and loading. "
+        pitfalls="A measurement of this machine at this moment: compare tokenizers within one run. Short "
+        "documents and "
+        "small corpora measure overhead. Warm repetitions meet filled caches; cold may include compilation "
+        "and loading. "
         "threads=0 uses all cores.",
     )
 
@@ -84,7 +86,9 @@ class EncodingSpeed(CorpusMetric):
         if self.show is not None:
             check_choice(name, "show", self.show, SHOWN)
         if self.repeats < 1 or self.threads < 0:
-            message = f"{name}: repeats={self.repeats}, threads={self.threads}: at least 1 repetition, threads ≥ 0"
+            message = (
+                f"{name}: repeats={self.repeats}, threads={self.threads}: at least 1 repetition, threads ≥ 0"
+            )
             raise MetricError(message)
 
     def expand(self) -> tuple[EncodingSpeed, ...]:
@@ -96,7 +100,7 @@ class EncodingSpeed(CorpusMetric):
         return "MB/s" if self.per == "byte" else "tokens/s"
 
     def statistics(self) -> tuple[Statistic, ...]:
-        """Times, and what was encoded."""
+        """Return times, and what was encoded."""
         return (EncodingTimes(self.threads, self.repeats), Bytes() if self.per == "byte" else Tokens())
 
     def reduce(self, stats: Stats) -> Value:
@@ -107,6 +111,10 @@ class EncodingSpeed(CorpusMetric):
         if len(times) == 0 or amount == 0:
             return Undefined("nothing to encode")
         if self.show == "cold":
-            return amount / (times[0] / 1e9) if times[0] else Undefined("the evaluation did not time its encoding")
+            return (
+                amount / (times[0] / 1e9)
+                if times[0]
+                else Undefined("the evaluation did not time its encoding")
+            )
         rates = amount / (np.maximum(times[1:], 1) / 1e9)
         return float(np.quantile(rates, {"q1": 0.25, "median": 0.5, "q3": 0.75}[self.show]))

@@ -9,6 +9,7 @@ word is encoded once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -80,16 +81,13 @@ class IsolatedByType(Statistic):
     columns: ClassVar[int] = 2
 
     def collect(self, batch: EncodedBatch) -> Ints:
-        """Number the different words of the batch and count them."""
+        """Give every different word of the batch its number and count it."""
         words, which = distinct_words(batch.text, self.definition, space=self.space)
         tokens = _tokens_of_words(batch, self.definition, space=self.space)
         fresh: dict[bytes, int] = {}
         numbers = batch.remember(("word_numbers", self.definition, self.space), lambda: fresh)
         data, places = words.data.tobytes(), words.offsets.tolist()
-        at = [
-            numbers.setdefault(data[begin:end], len(numbers))
-            for begin, end in zip(places[:-1], places[1:], strict=True)
-        ]
+        at = [numbers.setdefault(data[begin:end], len(numbers)) for begin, end in pairwise(places)]
         counts = np.zeros((len(numbers), 2), np.int64)
         occurrences = np.bincount(which, minlength=len(at))
         counts[at, 0] = occurrences
@@ -175,7 +173,8 @@ class IsolatedFertility(_Isolated):
         range="0 … ∞; 1 = one token per word",
         direction="lower",
         source="Rust et al. 2021; TokLens compute_fertility (occurrences, bare words)",
-        pitfalls="Vocabularies that put the space before a word onto its token cut bare words more than running text: "
+        pitfalls="Vocabularies that put the space before a word onto its token cut bare words more than "
+        "running text: "
         "space=true, or fertility. Depends on the word definition.",
     )
 

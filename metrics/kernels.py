@@ -240,3 +240,18 @@ def hash_documents(data: NDArray[np.uint8], offsets: Ints) -> NDArray[np.uint64]
         value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
         result[document] = value ^ (value >> np.uint64(33))
     return result
+
+
+@kernel(f"int64[::1]({_BYTES}, {_INTS}, {_INTS}, Array(boolean, 1, 'C', readonly=True))")
+def script_of_spans(scripts: NDArray[np.uint8], starts: Ints, ends: Ints, plain: NDArray[np.bool_]) -> Ints:
+    """Return the first script of each span that is not plain, else its first, else -1 for an empty span."""
+    result = np.full(len(starts), -1, np.int64)
+    for span in range(len(starts)):
+        for at in range(starts[span], ends[span]):
+            script = scripts[at]
+            if result[span] < 0:
+                result[span] = script
+            if not plain[script]:
+                result[span] = script
+                break
+    return result

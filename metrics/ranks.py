@@ -100,7 +100,7 @@ class TokenRankQuantile(_OfRanks):
         return self.about.unit if self.relative else "rank"
 
     def reduce(self, stats: Stats) -> Value:
-        """The rank; undefined without tokens."""
+        """Return the rank; undefined without tokens."""
         counts = by_rank(stats)
         if len(counts) == 0:
             return Undefined(NO_TOKENS)
@@ -129,14 +129,17 @@ class PercentileFrequency(_OfRanks):
         range="0 … 1",
         direction="higher",
         source="PCT after Gowda & May 2020; tokenization-scorer percentile_freq",
-        pitfalls="Where both ends coincide the lower one moves down by one, or else the upper one up, as in the scorer. A "
+        pitfalls="Where both ends coincide the lower one moves down by one, or else the upper one up, as in "
+        "the scorer. A "
         "single type has no range and is 0.",
         aliases=("percentile_freq",),
     )
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high <= 1:
-            message = f"percentile_frequency: low={self.low!r}, high={self.high!r}; 0 ≤ low ≤ high ≤ 1 is needed"
+            message = (
+                f"percentile_frequency: low={self.low!r}, high={self.high!r}; 0 ≤ low ≤ high ≤ 1 is needed"
+            )
             raise MetricError(message)
 
     def reduce(self, stats: Stats) -> Value:

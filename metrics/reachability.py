@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     from tokbench.measurement import MeasuredTokenizer
 
-GUARDS = ((b"", b""), (b"a", b""), (b"a", b"a"), (b"1", b""), (b"\n", b""), (b" ", b""), (b"", b" "), (b".", b""), (b"", b"."))
+GUARDS = (
+    (b"", b""),
+    (b"a", b""),
+    (b"a", b"a"),
+    (b"1", b""),
+    (b"\n", b""),
+    (b" ", b""),
+    (b"", b" "),
+    (b".", b""),
+    (b"", b"."),
+)
 """What stands before and after the token's bytes."""
 
 
@@ -46,7 +56,9 @@ def reachable_ids(tokenizer: MeasuredTokenizer) -> NDArray[np.bool_]:
     return found
 
 
-def _encoded(tokenizer: MeasuredTokenizer, texts: list[bytes]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _encoded(
+    tokenizer: MeasuredTokenizer, texts: list[bytes]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Encode texts, those that the tokenizer cannot encode as nothing."""
     try:
         rows = tokenizer.encode_batch(texts)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 WORD_DEFINITIONS = {
     "python_split": "maximal runs between Python's white space, as str.split(); punctuation stays on the word",
-    "hf_whitespace": r"matches of \w+|[^\w\s]+ (the Hugging Face Whitespace pre-tokenizer): punctuation runs are words",
+    "hf_whitespace": r"matches of \w+|[^\w\s]+ (the Hugging Face Whitespace pre-tokenizer): punctuation "
+    "runs are words",
     "uax29": "segments of Unicode Standard Annex 29 that hold a letter or digit; Han and Thai one by one",
     "icu": "as uax29, but Chinese, Japanese, Thai, Lao, Khmer and Burmese are cut with the dictionaries of ICU4X",
 }
@@ -152,7 +153,10 @@ def _library(name: str) -> Callable[[str, str], Iterable[str]]:
 
 for _name, _about in (
     ("jieba", "words of jieba (Chinese), those that hold a letter or digit; needs the package jieba"),
-    ("pythainlp", "words of PyThaiNLP's newmm (Thai), those that hold a letter or digit; needs the package pythainlp"),
+    (
+        "pythainlp",
+        "words of PyThaiNLP's newmm (Thai), those that hold a letter or digit; needs the package pythainlp",
+    ),
     ("icu4c", "words of ICU's own break iterator for the language, as icu; needs the package icu4py"),
 ):
     register_segmenter(_name, _library(_name), about=_about)

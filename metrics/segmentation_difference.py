@@ -54,7 +54,9 @@ class DifferentWords(Statistic):
     def collect(self, batch: EncodedBatch) -> Ints:
         """Encode the different words of the batch twice."""
         if self.method is not None:
-            other = batch.remember(("with_method", self.method), lambda: _by_method(batch.tokenizer, self.method))
+            other = batch.remember(
+                ("with_method", self.method), lambda: _by_method(batch.tokenizer, self.method)
+            )
         else:
             assert self.against is not None, "bound by evaluate"
             other = batch.peer(self.against).tokenizer
@@ -106,8 +108,10 @@ class SegmentationDifference(OfWords, RatioOfSums):
         range="0 … 1; 0 = the same cuts everywhere",
         direction="neither",
         source="compare of the suite of Uzan et al. 2024 (whitespace words, two inference methods, one vocabulary)",
-        pitfalls="method= names another inference of the same tokenizer (longest, fewest, unigram, …); against= another "
-        "evaluated tokenizer, by default the baseline, of the same vocabulary size. Space before the word: space=true.",
+        pitfalls="method= names another inference of the same tokenizer (longest, fewest, unigram, …); "
+        "against= another "
+        "evaluated tokenizer, by default the baseline, of the same vocabulary size. Space before the word: "
+        "space=true.",
     )
 
     def bind(self, setting: Setting) -> SegmentationDifference:
@@ -138,7 +142,7 @@ class SegmentationDifference(OfWords, RatioOfSums):
         )
 
     def statistics(self) -> tuple[Statistic, ...]:
-        """The terms, and the size of the other vocabulary."""
+        """Return the terms, and the size of the other vocabulary."""
         sizes = () if self.against is None else (PeerSize(self.against),)
         return (*self.terms(), *sizes)
 
@@ -147,5 +151,7 @@ class SegmentationDifference(OfWords, RatioOfSums):
         if self.against is not None and stats.n_documents:
             size = stats.total(PeerSize(self.against)) // stats.n_documents
             if size != stats.vocab_size:
-                return Undefined(f"{self.against} has {size} ids, this tokenizer {stats.vocab_size}: not comparable")
+                return Undefined(
+                    f"{self.against} has {size} ids, this tokenizer {stats.vocab_size}: not comparable"
+                )
         return super().reduce(stats)

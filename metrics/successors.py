@@ -32,9 +32,7 @@ def mean_efficiency(
     if not kept.any():
         return Undefined(f"no context occurs {at_least} times")
     domain = np.minimum(successors[kept], sizes[kept])
-    shares = np.divide(
-        entropies[kept], np.log2(domain), out=np.zeros(len(domain)), where=domain > 1
-    )
+    shares = np.divide(entropies[kept], np.log2(domain), out=np.zeros(len(domain)), where=domain > 1)
     return float((sizes[kept] * shares).sum() / sizes[kept].sum())
 
 
@@ -83,7 +81,8 @@ class BigramEntropy(_SuccessorEntropy):
         direction="neither",
         source="TokEval bigram_entropy (m = 3), after Poelman et al. 2025; for the definition there see "
         "accessor_efficiency",
-        pitfalls="The domain is what was seen after the token, so rare tokens look even; m decides which contexts count.",
+        pitfalls="The domain is what was seen after the token, so rare tokens look even; m decides which "
+        "contexts count.",
     )
 
 
@@ -124,9 +123,11 @@ class AccessorEfficiency(CorpusMetric):
         unit="share",
         range="0 … 1; 1 = every token follows every context equally often",
         direction="neither",
-        source="Poelman et al. 2025; TokEval reference_definition. Accessors: all tokens with something to their left, "
+        source="Poelman et al. 2025; TokEval reference_definition. Accessors: all tokens with something to "
+        "their left, "
         "or the declared vocabulary",
-        pitfalls="Contexts seen once weigh as much as others and count 0, so it falls with rare types. TkTkT bounds the "
+        pitfalls="Contexts seen once weigh as much as others and count 0, so it falls with rare types. "
+        "TkTkT bounds the "
         "logarithm by the number of occurrences as well; here the domain alone counts.",
     )
 
@@ -162,7 +163,8 @@ class AccessorVariety(CorpusMetric):
     about: ClassVar[About] = About(
         name="accessor_variety",
         title="accessor variety",
-        formula="mean over token types of |{different right neighbours}|; with ends=true each end of a document counts "
+        formula="mean over token types of |{different right neighbours}|; with ends=true each end of a "
+        "document counts "
         "as one more, and types that only end documents take part",
         unit="types",
         range="0 … V_obs",

@@ -109,7 +109,8 @@ class TokenLengthQuantile(CorpusMetric):
         range="0 … ∞",
         direction="neither",
         source="TokEval token_length (there the mean)",
-        pitfalls="Tokens of the text, not of the vocabulary. A character belongs to the token that holds its first byte, "
+        pitfalls="Tokens of the text, not of the vocabulary. A character belongs to the token that holds "
+        "its first byte, "
         "so other parts of a split character have length 0.",
     )
 
@@ -130,7 +131,7 @@ class TokenLengthQuantile(CorpusMetric):
         return (TokensOfLength(self.length_in),)
 
     def reduce(self, stats: Stats) -> Value:
-        """The quantile; undefined without tokens."""
+        """Return the quantile; undefined without tokens."""
         assert self.q is not None, "expanded by evaluate"
         counts = stats.documents(TokensOfLength(self.length_in))
         return float(quantile_of_histogram(counts, self.q)) if counts.any() else Undefined(NO_TOKENS)
@@ -241,7 +242,8 @@ class VocabularyTokenLength(VocabMetric):
         range="1 … ∞",
         direction="neither",
         source="TokEval; Qtok basic statistics",
-        pitfalls="Every entry counts once, however often text uses it. Special tokens take no part. Each byte outside of "
+        pitfalls="Every entry counts once, however often text uses it. Special tokens take no part. Each "
+        "byte outside of "
         "valid UTF-8 counts as one character.",
     )
 

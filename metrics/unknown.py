@@ -14,21 +14,22 @@ import numpy as np
 
 from tokbench import _rust
 from tokbench.measurement import About, CorpusMetric, RatioOfSums, Statistic, Stats, Undefined, Value, ratio
+from tokbench.metrics import kernels
 from tokbench.metrics.conditional import check_choice
 from tokbench.metrics.counting import Characters
-from tokbench.metrics.spans import token_spans, token_units
+from tokbench.metrics.spans import token_spans, token_units, unit_starts
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tokbench.measurement import EncodedBatch, Kind, TextBatch
+    from tokbench.measurement import EncodedBatch, Kind
 
     Ints = NDArray[np.int64]
 
 NONE_DECLARED = Undefined("the tokenizer declares no unknown token")
 OVER = ("tokens", "characters")
-EXTRA = ("Zinh", "Zyyy", "Zzzz")
+PLAIN = ("Zinh", "Zyyy", "Zzzz")
 """Inherited, Common, Unknown: scripts that say nothing of a language."""
 
 
@@ -65,7 +66,8 @@ class UnknownCharacterShare(RatioOfSums):
         range="0 … 1; 0 = every character can be spelled",
         direction="lower",
         source="what a reader wants to know where one unknown token swallows a word",
-        pitfalls="The encoder's spans decide what a token covers. Text that a normalizer drops is not covered by any token.",
+        pitfalls="The encoder's spans decide what a token covers. Text that a normalizer drops is not "
+        "covered by any token.",
     )
 
     def terms(self) -> tuple[Statistic, Statistic]:
@@ -77,6 +79,11 @@ class UnknownCharacterShare(RatioOfSums):
         return NONE_DECLARED if stats.unk_id is None else super().reduce(stats)
 
 
+def script_names() -> tuple[str, ...]:
+    """Return the ISO 15924 codes of the script numbers."""
+    return tuple(_rust.script_names())
+
+
 @dataclass(frozen=True)
 class UnknownByScript(Statistic):
     """Four columns by script number: tokens, unknown tokens, characters, characters that unknown tokens cover."""
@@ -86,17 +93,79 @@ class UnknownByScript(Statistic):
 
     def collect(self, batch: EncodedBatch) -> Ints:
         """Count tokens by the script of what they cover."""
-        n_scripts = len(_rust.script_names())
-        scripts = character_scripts(batch.text)
+        names = script_names()
+        text = batch.text
+        scripts = text.once("byte_scripts", lambda text: _rust.byte_scripts(text.data, text.offsets))
+        plain = np.array([name in PLAIN for name in names], np.bool_)
         starts, ends = token_spans(batch)
-        of_token = _rust.first_script(scripts, starts, ends)
-        unknown = _unknown(batch)
+        of_token = kernels.script_of_spans(scripts, starts, ends, plain)
+        covers = of_token >= 0
+        unknown = _unknown(batch) & covers
+        first = unit_starts(text, "character")
+        of_character = scripts[np.flatnonzero(np.diff(first))]
         lengths = token_units(batch, "character")
-        known = scripts[scripts != NO_SCRIPT]
-        result = np.zeros((n_scripts, 4), np.int64)
-        result[:, 0] = np.bincount(of_token, minlength=n_scripts)[:n_scripts]
-        result[:, 1] = np.bincount(of_token[unknown], minlength=n_scripts)[:n_scripts]
-        result[:, 2] = np.bincount(known, minlength=n_scripts)[:n_scripts]
-        covered = np.bincount(of_token[unknown], lengths[unknown], n_scripts)
-        result[:, 3] = covered[:n_scripts].astype(np.int64)
-        return result
+        columns = (
+            np.bincount(of_token[covers], minlength=len(names)),
+            np.bincount(of_token[unknown], minlength=len(names)),
+            np.bincount(of_character, minlength=len(names)),
+            np.bincount(of_token[unknown], lengths[unknown], len(names)).astype(np.int64),
+        )
+        return np.stack(columns, axis=1)
+
+
+@register
+@dataclass(frozen=True)
+class UnknownByScriptRate(CorpusMetric):
+    """Unknown rate of each script of the text: one row for each script that occurs.
+
+    Example:
+        >>> UnknownByScriptRate(script="Cyrl", over="characters").script
+        'Cyrl'
+    """
+
+    script: str | None = None
+    over: str = "tokens"
+    pooling: ClassVar[str] = "ratio_of_sums"
+    absent: ClassVar[str] = "no text in this script"
+    about: ClassVar[About] = About(
+        name="unk_by_script",
+        title="unknown-token rate by script",
+        formula="unknown tokens / tokens of a script; over=characters: characters that its unknown tokens cover / "
+        "characters of the script. Scripts are ISO 15924 codes",
+        unit="share",
+        range="0 … 1; over characters above 1 where unknown tokens swallow text of other scripts too",
+        direction="lower",
+        source="TokEval sanity check C13, which warns above 0.01 on probe texts; here on the corpus",
+        pitfalls="A token belongs to the script of the first character it covers that has one of its own; digits, "
+        "punctuation and spaces are Zyyy. Rare scripts rest on few tokens.",
+    )
+
+    def __post_init__(self) -> None:
+        check_choice(self.about.name, "over", self.over, OVER)
+        if self.script is not None:
+            check_choice(
+                self.about.name, "script", self.script, tuple(name for name in script_names() if name)
+            )
+
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Tokens and characters by script."""
+        return (UnknownByScript(),)
+
+    def components(self, stats: Stats) -> tuple[CorpusMetric, ...]:
+        """One for each script that occurs, most characters first."""
+        if self.script is not None or stats.unk_id is None:
+            return (self,)
+        counts = stats.documents(UnknownByScript())[:, 2]
+        order = np.argsort(-counts, kind="stable")
+        names = script_names()
+        return tuple(replace(self, script=names[number]) for number in order.tolist() if counts[number])
+
+    def reduce(self, stats: Stats) -> Value:
+        """Unknown over all of the script; undefined where no unknown token is declared."""
+        if stats.unk_id is None:
+            return NONE_DECLARED
+        table = stats.documents(UnknownByScript())
+        number = script_names().index(self.script) if self.script is not None else -1
+        row = table[number] if 0 <= number < len(table) else np.zeros(4, np.int64)
+        above, below = (row[1], row[0]) if self.over == "tokens" else (row[3], row[2])
+        return ratio(int(above), int(below), self.absent)

@@ -96,7 +96,8 @@ class MeanFertility(OfWords, MeanOfRatios):
         range="0 … ∞",
         direction="lower",
         source="TokEval fertility (1.0 and later)",
-        pitfalls="Every document weighs the same, however short; differs from fertility by up to 19 % on the benchmark of "
+        pitfalls="Every document weighs the same, however short; differs from fertility by up to 19 % on "
+        "the benchmark of "
         "TokEval. A document without tokens takes part with 0 if it has words; TokEval leaves it out.",
     )
     otherwise: ClassVar[str] = "no document has words"
@@ -119,7 +120,8 @@ class SingleTokenRetention(OfWords, RatioOfSums):
         range="0 … 1; 1 = every word whole",
         direction="higher",
         source="Nayeem et al. 2025 (arXiv 2510.09947, there per bare word and times 100)",
-        pitfalls="Running text: the token of ' the' keeps the word 'the' whole, which encoding the bare word does not "
+        pitfalls="Running text: the token of ' the' keeps the word 'the' whole, which encoding the bare "
+        "word does not "
         "show. A token that spans several words keeps all of them whole. Rewards large vocabularies; says nothing "
         "where words are not written apart.",
     )

@@ -14,7 +14,11 @@ from tokbench.errors import MetricError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_PACKAGES = {"jieba": ("jieba", "jieba"), "pythainlp": ("pythainlp", "pythainlp"), "icu4c": ("icu4py", "icu4py.breakers")}
+_PACKAGES = {
+    "jieba": ("jieba", "jieba"),
+    "pythainlp": ("pythainlp", "pythainlp"),
+    "icu4c": ("icu4py", "icu4py.breakers"),
+}
 
 
 def words(name: str, text: str, language: str) -> Iterable[str]:
