@@ -5,6 +5,9 @@ decorate it with `tokbench.plugin.register`.
 """
 
 from tokbench.metrics import (
+    ambiguity,
+    characters,
+    code,
     codes,
     compression,
     conditional,
@@ -12,9 +15,11 @@ from tokbench.metrics import (
     fairness,
     inequality,
     information,
+    integrity,
     isolated_words,
     length,
     nsl,
+    numbers,
     overlap,
     premium,
     ranks,
@@ -23,33 +28,15 @@ from tokbench.metrics import (
     token_length,
     token_tax,
     unknown,
+    utf8,
     vocabulary,
     words,
 )
 from tokbench.plugin import describe, names, parameters
 
 __all__ = [
-    "codes",
-    "compression",
-    "conditional",
-    "describe",
-    "encoding_speed",
-    "fairness",
-    "inequality",
-    "information",
-    "isolated_words",
-    "length",
-    "names",
-    "nsl",
-    "overlap",
-    "parameters",
-    "premium",
-    "ranks",
-    "segmentation_difference",
-    "successors",
-    "token_length",
-    "token_tax",
-    "unknown",
-    "vocabulary",
-    "words",
-]
+    "ambiguity", "characters", "code", "codes", "compression", "conditional", "describe", "encoding_speed",
+    "fairness", "inequality", "information", "integrity", "isolated_words", "length", "names", "nsl",
+    "numbers", "overlap", "parameters", "premium", "ranks", "segmentation_difference", "successors",
+    "token_length", "token_tax", "unknown", "utf8", "vocabulary", "words",
+]  # fmt: skip

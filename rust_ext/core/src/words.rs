@@ -277,6 +277,16 @@ mod tests {
     }
 
     #[test]
+    fn grapheme_clusters_tile_the_text() {
+        let text = "e\u{301}क्षि\r\n🧑🏿‍🚀🇹🇷 a";
+        let expected = ["e\u{301}", "क्षि", "\r\n", "🧑🏿‍🚀", "🇹🇷", " ", "a"];
+        assert_eq!(
+            words(text.as_bytes(), &WordDefinition::Grapheme),
+            expected.map(|word| word.as_bytes().to_vec())
+        );
+    }
+
+    #[test]
     fn an_invalid_byte_is_a_symbol_of_its_own() {
         let data = b"ab\xe4\xbdcd \xff";
         assert_eq!(
