@@ -6,8 +6,8 @@ document of parallel text, or per byte, character, grapheme or line.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -48,11 +48,19 @@ class CostVariation(OfCosts):
         """sd/mean; undefined for fewer than two languages."""
         if len(costs) < 2:
             return Undefined(f"{len(costs)} groups with a cost, at least 2 needed")
-        return ratio(stdev(costs), fmean(costs), NO_TOKENS)
+        found = float(self.over_many(np.array(costs)[:, None])[0])
+        return Undefined(NO_TOKENS) if math.isnan(found) else found
 
     def over_many(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """sd/mean of each column."""
-        return divide(costs.std(axis=0, ddof=1), costs.mean(axis=0))
+        """sd/mean of each column.
+
+        Running sums, which add row by row whatever the number of columns: a resample that equals the text then has
+        exactly its value, which bias-corrected intervals look at.
+        """
+        n = len(costs)
+        mean = np.cumsum(costs, axis=0)[-1] / n
+        spread = np.cumsum((costs - mean) ** 2, axis=0)[-1]
+        return divide(np.sqrt(spread / (n - 1)), mean)
 
 
 @register

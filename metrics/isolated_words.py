@@ -117,8 +117,11 @@ class _Isolated(OfWords, CorpusMetric):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice(self.about.name, "over", self.over, OVER)
-        # In a signature, the aggregation says what the words are.
-        object.__setattr__(self, "pooling", "ratio_of_sums" if self.over == "occurrences" else "set_union")
+
+    @property
+    def pooling(self) -> str:  # type: ignore[override]  # what the value is made of depends on a parameter
+        """Say whether occurrences or different words are counted."""
+        return "ratio_of_sums" if self.over == "occurrences" else "set_union"
 
     def statistics(self) -> tuple[Statistic, ...]:
         """Tokens and words, by document or by type."""
