@@ -104,7 +104,7 @@ def held_out_bits(stats: Stats, order: int, *, ends: bool) -> float:
     different = np.bincount(before, by_side[:, 0] > 0, n_ids) + (stops[0] > 0)
     bits = _mixture(by_side, seen[before], different[before], shares[after])
     if ends:
-        bits += _mixture(stops.T, seen, different, np.full(n_ids, end_share))
+        bits += _mixture(stops.T.astype(np.float64), seen, different, np.full(n_ids, end_share))
     starts = stats.documents(FoldTypes(first=True)).astype(np.float64)
     empty = [n - float(starts[:, side].sum()) for side, n in enumerate(documents)]
     rows = np.vstack([starts, [empty]]) if ends else starts

@@ -14,7 +14,8 @@ import numpy as np
 from tokbench.errors import MetricError
 from tokbench.measurement import EncodedBatch, Statistic, TextBatch
 from tokbench.metrics import kernels
-from tokbench.metrics.segmentation import check_word_definition, find_words
+from tokbench.metrics.segmentation import check_word_definition as check_word_definition
+from tokbench.metrics.segmentation import find_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

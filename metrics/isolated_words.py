@@ -135,7 +135,8 @@ class _Isolated(OfWords, CorpusMetric):
 
     def column(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is summed over occurrences, of tokens and single-token words."""
-        return totals[0]
+        found: NDArray[np.float64] = totals[0]
+        return found
 
     def reduce(self, stats: Stats) -> Value:
         """Sum over words."""
@@ -200,11 +201,13 @@ class IsolatedRetention(_Isolated):
 
     def counted(self, tokens: Ints) -> Ints:
         """One for a word of one token."""
-        return (tokens == 1).astype(np.int64)
+        found: Ints = (tokens == 1).astype(np.int64)
+        return found
 
     def column(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Words of one token."""
-        return totals[1]
+        found: NDArray[np.float64] = totals[1]
+        return found
 
 
 @register
@@ -225,8 +228,10 @@ class IsolatedContinued(_Isolated):
 
     def counted(self, tokens: Ints) -> Ints:
         """One for a word of several tokens."""
-        return (tokens != 1).astype(np.int64)
+        found: Ints = (tokens != 1).astype(np.int64)
+        return found
 
     def column(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Words minus those of one token."""
-        return totals[2] - totals[1]
+        found: NDArray[np.float64] = totals[2] - totals[1]
+        return found

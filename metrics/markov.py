@@ -54,10 +54,15 @@ class MarkovSource:
         size = len(self.alphabet)
         table = np.asarray(self.transitions, np.float64)
         object.__setattr__(self, "transitions", table)
-        if size != len(set(self.alphabet)) or size < 2 or self.order < 0 or table.shape != (size**self.order, size):
+        if (
+            size != len(set(self.alphabet))
+            or size < 2
+            or self.order < 0
+            or table.shape != (size**self.order, size)
+        ):
             message = (
                 f"Markov source: {size} characters and order {self.order} need transitions of shape "
-                f"({size**max(self.order, 0)}, {size}) and characters that differ; got {table.shape}"
+                f"({size ** max(self.order, 0)}, {size}) and characters that differ; got {table.shape}"
             )
             raise MetricError(message)
         if (table < 0).any() or not np.allclose(table.sum(axis=1), 1, atol=TOLERANCE, rtol=0):
@@ -97,7 +102,9 @@ class MarkovSource:
             message = "Markov source: it has several stationary distributions, so no entropy rate of its own"
             raise MetricError(message)
         found, *_ = np.linalg.lstsq(system, np.append(np.zeros(n), 1.0), rcond=None)
-        return np.clip(found, 0, None) / np.clip(found, 0, None).sum()
+        shares: Floats = np.clip(found, 0, None)
+        shares /= shares.sum()
+        return shares
 
     @cached_property
     def entropy_rate(self) -> float:

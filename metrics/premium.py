@@ -76,7 +76,7 @@ class ParityMatrix(Metric):
         range="0 … ∞; 1 = parity",
         direction="lower",
         source="Petrov et al. 2023",
-        pitfalls='n² values: name the references, as references="eng,tur", where there are many languages. As for parity.',
+        pitfalls="n² values: where there are many languages name the references, separated by commas. As for parity.",
     )
 
     def bind(self, setting: Setting) -> ParityMatrix:

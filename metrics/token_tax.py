@@ -41,7 +41,9 @@ def relative(item: str, rho: float) -> float:
         >>> [relative(item, 2.0) for item in RELATIVE]
         [2.0, 0.5, 2.0, 2.0, 4.0]
     """
-    return {"context": 1 / rho, "attention_flops": rho * rho}.get(item, rho)
+    if item == "context":
+        return 1 / rho
+    return rho * rho if item == "attention_flops" else rho
 
 
 def training_flops(tokens: float, model: Mapping[str, Any]) -> float:
@@ -50,7 +52,8 @@ def training_flops(tokens: float, model: Mapping[str, Any]) -> float:
     Attention multiplies queries with keys and weights with values: 2 · 2 · width · N² a layer forwards, half of it
     behind a causal mask, three times that with the backward pass.
     """
-    return 6.0 * model["parameters"] * tokens + 6.0 * model["layers"] * model["width"] * tokens * tokens
+    dense = 6.0 * float(model["parameters"]) * tokens
+    return dense + 6.0 * float(model["layers"] * model["width"]) * tokens * tokens
 
 
 def absolute(item: str, tokens: float, model: Mapping[str, Any]) -> float:
@@ -145,7 +148,8 @@ class ModelCost(CorpusMetric):
             check_choice(self.about.name, "item", self.item, tuple(ABSOLUTE))
         known = read_table("models.toml", self.table, "models")
         if self.model not in known:
-            message = f"model_cost: no model {self.model!r} in {self.table or 'models.toml'}; models: {', '.join(known)}"
+            where = self.table or "models.toml"
+            message = f"model_cost: no model {self.model!r} in {where}; models: {', '.join(known)}"
             raise MetricError(message)
 
     def expand(self) -> tuple[ModelCost, ...]:

@@ -107,7 +107,7 @@ def test_held_out_codes(documents: list[list[int]], order: int, ends: bool) -> N
     if not all(any(part) for part in parts):
         assert isinstance(metric.reduce(stats), Undefined)
         return
-    expected = slow.held_out_bits(*parts, order, n_ids=5, ends=ends)
+    expected = slow.held_out_bits(parts[0], parts[1], order, n_ids=5, ends=ends)
     assert held_out_bits(stats, order, ends=ends) == pytest.approx(expected, abs=1e-9)
 
 

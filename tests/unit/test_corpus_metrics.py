@@ -296,7 +296,7 @@ def test_costs_of_languages() -> None:
         corpus(COSTS, parallel=True),
         metrics=["lorenz", "cost_cov", "gini", "token_tax(reference=eng)"],
     )
-    points = [frame.value("lorenz(per=document)", group=group) for group in COSTS]
+    points = [frame.value("lorenz(per=document)", group=group) or 0.0 for group in COSTS]
     assert points == pytest.approx([1 / 6, 3 / 6, 1])
     assert frame.value("cost_cov(per=document)") == pytest.approx(2 / 4)
     area = 1 / 3 * (points[0] / 2 + (points[0] + points[1]) / 2 + (points[1] + 1) / 2)
