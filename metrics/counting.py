@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tokbench.errors import MetricError
-from tokbench.measurement import EncodedBatch, Statistic, TextBatch
+from tokbench.measurement import BlockCounts, EncodedBatch, Statistic, TextBatch, collect
 from tokbench.metrics import kernels
 from tokbench.metrics.segmentation import check_word_definition as check_word_definition
 from tokbench.metrics.segmentation import find_words
@@ -117,6 +117,16 @@ class Types(Statistic):
         """Count ids; holes in the id space may make ids larger than the number of tokens."""
         size = max(batch.tokenizer.vocab_size, int(batch.ids.max(initial=0)) + 1)
         return kernels.count_types(batch.ids, size)[:size]
+
+    def collect_blocks(self, batch: EncodedBatch, places: NDArray[np.int16], blocks: int) -> BlockCounts:
+        """Count the ids that occur, by block of documents."""
+        counts = collect(batch, self)
+        ids = np.flatnonzero(counts)
+        rank = np.zeros(len(counts), np.int64)
+        rank[ids] = np.arange(len(ids))
+        cells = rank[batch.ids] * blocks + np.repeat(places, np.diff(batch.offsets))
+        table = np.bincount(cells, minlength=len(ids) * blocks).reshape(len(ids), blocks)
+        return BlockCounts(ids, table.astype(np.int64, copy=False), len(counts))
 
 
 def word_spans(text: TextBatch, definition: str) -> tuple[Ints, Ints, Ints]:

@@ -38,6 +38,7 @@ class _OfRanks(CorpusMetric):
     """A metric of the types in the order of their frequency."""
 
     pooling: ClassVar[str] = "micro_pooled"
+    reads_ids: ClassVar[bool] = False
 
     def statistics(self) -> tuple[Statistic, ...]:
         """Return the counts by id."""
