@@ -19,7 +19,7 @@ if _rust.__version__ != __version__:
     )
     raise ImportError(message)
 
-from tokbench import corpora, metrics
+from tokbench import bytelm, corpora, metrics
 from tokbench.corpus import Corpus, Document
 from tokbench.counts import PretokenCounts, count, count_texts
 from tokbench.encoding import Encoding
@@ -46,6 +46,7 @@ __all__ = [
     "Tokenizer",
     "Vocab",
     "__version__",
+    "bytelm",
     "corpora",
     "count",
     "count_texts",

@@ -48,7 +48,7 @@ ORDER = (
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
 LAYER = {
-    "errors": 0, "_rust": 0, "build": 0,
+    "errors": 0, "_rust": 0, "build": 0, "compiled": 0,
     **dict.fromkeys(ORDER, 1), "frame_files": 1,
     "objectives": 2, "algorithm": 2, "algorithms": 2, "train": 2, "training": 2, "extend": 2, "sweep": 2,
     "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
