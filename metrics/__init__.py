@@ -4,7 +4,7 @@ To add one: write a frozen dataclass of one of the three shapes of `tokbench.mea
 decorate it with `tokbench.plugin.register`.
 """
 
-from tokbench.metrics import fairness, information, length, morphology, morphscore, vocabulary, words
+from tokbench.metrics import cognition, fairness, information, length, lexicon, morphology, morphscore, vocabulary, words
 from tokbench.plugin import describe, names, parameters
 
 __all__ = ["describe", "fairness", "information", "length", "morphology", "morphscore", "names", "parameters", "vocabulary", "words"]

@@ -113,8 +113,7 @@ def cut_words(tokenizer: MeasuredTokenizer, data: NDArray[np.uint8], offsets: In
 def _spans(
     tokenizer: MeasuredTokenizer, data: NDArray[np.uint8], offsets: Ints, lead: int
 ) -> tuple[NDArray[np.uint32], Ints, Ints, Ints, Ints]:
-    arena, places = tokenizer.token_arrays()
-    spelled = arena.tobytes()
+    spelled = token_table(tokenizer)
     text = data.tobytes()
     all_ids, id_rows, cuts, cut_rows, pieces = [], [0], list[int](), [0], []
     for begin, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
@@ -125,7 +124,7 @@ def _spans(
         group: list[int] = []
         previous = (0, 0)
         for token, (first, last) in zip(ids.tolist(), spans.tolist(), strict=True):
-            spelling = spelled[places[token] : places[token + 1]]
+            spelling = spelled[token]
             white = not spelling.strip()
             if white and (first == last or word[first:last].strip()):
                 continue  # a dummy prefix
@@ -156,14 +155,14 @@ def memory(tokenizer: MeasuredTokenizer) -> dict[Hashable, Any]:
     return _MEMORY.setdefault(tokenizer, {})
 
 
-def token_set(tokenizer: MeasuredTokenizer) -> frozenset[bytes]:
-    """Return the bytes of all tokens, made once for each tokenizer."""
+def token_table(tokenizer: MeasuredTokenizer) -> list[bytes]:
+    """Return the bytes of every id, made once for each tokenizer; a hole is empty."""
     kept = memory(tokenizer)
-    if "token_set" not in kept:
+    if "token_table" not in kept:
         arena, places = tokenizer.token_arrays()
-        spelled, bounds = arena.tobytes(), places.tolist()
-        kept["token_set"] = frozenset(spelled[begin:end] for begin, end in pairwise(bounds))
-    found: frozenset[bytes] = kept["token_set"]
+        spelled = arena.tobytes()
+        kept["token_table"] = [spelled[begin:end] for begin, end in pairwise(places.tolist())]
+    found: list[bytes] = kept["token_table"]
     return found
 
 

@@ -19,7 +19,7 @@ from tokbench.errors import MetricError
 from tokbench.frame import ALL, MACRO
 from tokbench.lexicon import NORMAL_FORMS, gold_sets
 from tokbench.measurement import About, Cell, Undefined, Value, VocabMetric, divide, ratio
-from tokbench.metrics.gold_words import check_space, token_set, word_scores
+from tokbench.metrics.gold_words import check_space, token_table, word_scores
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class OfGold(VocabMetric):
     gold: str | None = None
     form: str = "auto"
     columns: str | None = None
-    normalize: str = "none"
+    normalize: str = "keep"
     space: str = "bare"
     single: str = "include"
     weight: str = "words"
@@ -417,7 +417,7 @@ def morphemes_in_vocabulary(tokenizer: MeasuredTokenizer, gold: GoldSet) -> NDAr
 
     Source: Uzan et al. 2024 compare such words only, so that the vocabulary is not to blame.
     """
-    known = token_set(tokenizer)
+    known = frozenset(token_table(tokenizer))
     data, cuts = gold.data.tobytes(), gold.cuts.tolist()
     offsets, rows = gold.offsets.tolist(), gold.rows.tolist()
     result = np.zeros(len(gold), bool)

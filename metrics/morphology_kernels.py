@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokbench.metrics.kernels import kernel
+from tokbench.compiled import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

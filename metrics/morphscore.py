@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from tokbench.encoding import flatten
 from tokbench.errors import MetricError
 from tokbench.frame import ALL
-from tokbench.measurement import About, Cell, Undefined, Value
-from tokbench.metrics.gold_words import word_scores
+from tokbench.measurement import About, Cell, TextBatch, Undefined, Value
+from tokbench.metrics.gold_words import token_table, word_scores
 from tokbench.metrics.morphology import NO_GOLD, OfGold, check_choices, mean_over_sets
 from tokbench.plugin import register
 
@@ -175,19 +176,15 @@ def literal_points(tokenizer: MeasuredTokenizer, gold: GoldSet) -> Floats:
     Ids are decoded one at a time, invalid bytes become U+FFFD, and a leading space that the tokenizer has put there is
     dropped, as the transformers library decodes. An item without its two parts can never match.
     """
-    from tokbench.encoding import flatten
-    from tokbench.measurement import TextBatch
-
     given = [*gold.items, *gold.unaligned, *gold.unsegmented]
     data, offsets = flatten([item.word for item in given])
     encoded = tokenizer.encode_batch(TextBatch(data, offsets))
-    arena, places = tokenizer.token_arrays()
-    spelled = arena.tobytes()
+    table = token_table(tokenizer)
     decoded: dict[int, str] = {}
 
     def decode(token: int) -> str:
         if token not in decoded:
-            text = spelled[places[token] : places[token + 1]].decode(errors="replace")
+            text = table[token].decode(errors="replace")
             decoded[token] = text if tokenizer.lossless else text.removeprefix(" ")
         return decoded[token]
 

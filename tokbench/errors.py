@@ -52,6 +52,10 @@ class LexiconError(TokbenchError, ValueError):
     """A lexicon, a gold segmentation or a table of stimuli cannot be read as what it is said to be."""
 
 
+class MeasurementWarning(UserWarning):
+    """A measurement was made, but its data or their relation to the tokenizer make it doubtful."""
+
+
 class TransplantError(TokbenchError, ValueError):
     """A transplantation cannot be planned or carried out."""
 

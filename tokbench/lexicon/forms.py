@@ -14,7 +14,7 @@ from tokbench.errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NORMAL_FORMS = ("none", "nfc", "nfd", "nfkc", "nfkd")
+NORMAL_FORMS = ("keep", "nfc", "nfd", "nfkc", "nfkd")
 CASES = ("exact", "lower", "turkish")
 """Exact: as written. Lower: lower case. Turkish: lower case with I → ı and İ → i."""
 
@@ -23,16 +23,16 @@ _TURKISH = str.maketrans({"I": "ı", "İ": "i"})
 
 
 def normalizer(form: str) -> Callable[[str], str]:
-    """Return the function that brings text into a normal form; ``none`` leaves it alone.
+    """Return the function that brings text into a normal form; ``keep`` leaves it alone.
 
     Raises:
         ParameterError: for any other name.
 
     Example:
-        >>> normalizer("nfd")("é") == "e\\u0301", normalizer("none")("é") == "é"
+        >>> normalizer("nfd")("é") == "e\\u0301", normalizer("keep")("é") == "é"
         (True, True)
     """
-    if form == "none":
+    if form == "keep":
         return str
     if form not in NORMAL_FORMS:
         message = f"normalize={form!r}; known: {', '.join(NORMAL_FORMS)}"

@@ -85,7 +85,7 @@ class GoldSet:
         return tuple(dict.fromkeys(item.split for item in self.items if item.split))
 
     @classmethod
-    def of(cls, name: str, items: Sequence[Item], *, normalize: str = "none") -> GoldSet:
+    def of(cls, name: str, items: Sequence[Item], *, normalize: str = "keep") -> GoldSet:
         """Build a gold set; words and morphemes are first brought to the normal form."""
         bring = normalizer(normalize)
         kept: list[Item] = []
@@ -123,7 +123,7 @@ class GoldSet:
 
 
 def gold_sets(
-    source: str | Path, form: str = "auto", *, columns: str | None = None, normalize: str = "none"
+    source: str | Path, form: str = "auto", *, columns: str | None = None, normalize: str = "keep"
 ) -> tuple[GoldSet, ...]:
     """Read one or several gold sets.
 
@@ -132,7 +132,7 @@ def gold_sets(
             ``path`` (relative to it) and optionally ``name``, ``form`` and ``columns``.
         form: see `tokbench.lexicon.items`.
         columns: for tables.
-        normalize: ``none``, ``nfc``, ``nfd``, ``nfkc`` or ``nfkd``.
+        normalize: ``keep``, ``nfc``, ``nfd``, ``nfkc`` or ``nfkd``.
 
     Raises:
         LexiconError: naming the file and line that is wrong, or two sets of one name.

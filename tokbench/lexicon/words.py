@@ -68,17 +68,16 @@ class Lexicon:
         morphemes: Iterable[str] = (),
         dictionaries: Sequence[hunspell.HunspellDictionary] = (),
         case: str = "lower",
-        normalize: str = "none",
+        normalize: str = "keep",
         fingerprint: str | None = None,
     ) -> None:
         lower, bring = lowering(case), normalizer(normalize)
         given = set(words)
         parts = set(morphemes)
         self.case, self.normalize = case, normalize
-        self._fold = lambda text: lower(bring(text))
-        self._bring = bring
-        self.words = frozenset(map(self._fold, given))
-        self.morphemes = frozenset(map(self._fold, parts))
+        self._lower, self._bring = lower, bring
+        self.words = frozenset(map(self.fold, given))
+        self.morphemes = frozenset(map(self.fold, parts))
         self.not_nfc = sum(not is_nfc(bring(text)) for text in given | parts)
         self.dictionaries = tuple(dictionaries)
         self._known: dict[str, tuple[bool, bool]] = {}
@@ -86,6 +85,10 @@ class Lexicon:
         for entry in (*sorted(self.words), "\0", *sorted(self.morphemes)):
             digest.update(entry.encode() + b"\n")
         self.fingerprint = digest.hexdigest() if fingerprint is None else fingerprint
+
+    def fold(self, text: str) -> str:
+        """Return the string as lookups compare it: in the normal form, without what `case` ignores."""
+        return self._lower(self._bring(text))
 
     def is_word(self, text: str) -> bool:
         """Whether the string is of the language: a word or a morpheme."""
@@ -97,7 +100,7 @@ class Lexicon:
 
     def _look_up(self, text: str) -> tuple[bool, bool]:
         if text not in self._known:
-            folded = self._fold(text)
+            folded = self.fold(text)
             pure = folded in self.morphemes
             word = pure or folded in self.words
             if not word or not (pure or self.morphemes):
@@ -115,7 +118,7 @@ class Lexicon:
                 if dictionary.accepts(spelling):
                     word = True
                     if not self.morphemes and not pure:
-                        pure = any(self._fold(root) == folded for root in dictionary.roots(spelling))
+                        pure = any(self.fold(root) == folded for root in dictionary.roots(spelling))
         return word, pure
 
 
@@ -125,7 +128,7 @@ def open_lexicon(
     *,
     language: str | None = None,
     case: str | None = None,
-    normalize: str = "none",
+    normalize: str = "keep",
 ) -> Lexicon:
     """Read a lexicon.
 
