@@ -4,7 +4,30 @@ To add one: write a frozen dataclass of one of the three shapes of `tokbench.mea
 decorate it with `tokbench.plugin.register`.
 """
 
-from tokbench.metrics import cognition, fairness, information, length, lexicon, morphology, morphscore, vocabulary, words
+from tokbench.metrics import (
+    cognition,
+    fairness,
+    information,
+    length,
+    lexicon,
+    morphology,
+    morphscore,
+    vocabulary,
+    words,
+)
 from tokbench.plugin import describe, names, parameters
 
-__all__ = ["describe", "fairness", "information", "length", "morphology", "morphscore", "names", "parameters", "vocabulary", "words"]
+__all__ = [
+    "cognition",
+    "describe",
+    "fairness",
+    "information",
+    "length",
+    "lexicon",
+    "morphology",
+    "morphscore",
+    "names",
+    "parameters",
+    "vocabulary",
+    "words",
+]

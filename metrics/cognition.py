@@ -98,7 +98,8 @@ class Chunkability(_OfDecisions):
         range="0 … 1; 0 = every character is a token",
         direction="neither",
         source="Beinborn & Pinter 2023",
-        pitfalls="Longer strings can reach more. Below 0 where a character is several tokens. Groups: words, nonwords.",
+        pitfalls="Longer strings can reach more. Below 0 where a character is several tokens. Groups: words, "
+        "nonwords.",
         family="cognition",
     )
 
@@ -186,16 +187,17 @@ class CognitivePlausibility(_OfCorrelations):
     about: ClassVar[About] = About(
         name="cognitive_plausibility",
         title="cognitive plausibility",
-        formula="Pearson r of 1 - tokens / characters with reaction time and accuracy, words and non-words apart, times "
-        "-1 where a negative correlation is expected (words_rt, nonwords_accuracy); mean of the four",
+        formula="Pearson r of 1 - tokens / characters with reaction time and accuracy, words and non-words "
+        "apart, times -1 where a negative correlation is expected (words_rt, nonwords_accuracy); mean of "
+        "the four",
         unit="correlation",
         range="-1 … 1; 0 = no relation; above 0 = plausible",
         direction="higher",
         source="Beinborn & Pinter 2023; Uzan et al. 2024, whose score is sign=absolute",
-        pitfalls="Length and frequency of the strings drive chunkability and people alike. The published score takes "
-        "absolute values and throws p away: cognitive_p gives it. Intervals: Fisher's z for one correlation; for the "
-        "mean from the correlations' influence values, which respects that two of them share their stimuli. With all "
-        "tokens single characters, or measures constant, r is undefined.",
+        pitfalls="Length and frequency of the strings drive chunkability and people alike. The published score "
+        "takes absolute values and throws p away: cognitive_p gives it. Intervals: Fisher's z for one "
+        "correlation; for the mean from the correlations' influence values, which respects that two of "
+        "them share their stimuli. With all tokens single characters, or measures constant, r is undefined.",
         aliases=("cognitive",),
         family="cognition",
     )
@@ -223,8 +225,8 @@ class CognitiveP(_OfCorrelations):
         range="0 … 1",
         direction="neither",
         source="Beinborn & Pinter 2023 and Uzan et al. 2024 compute it and throw it away",
-        pitfalls="With tens of thousands of stimuli every r above 0.01 is significant: read the interval. Five tests: "
-        "correct for several.",
+        pitfalls="With tens of thousands of stimuli every r above 0.01 is significant: read the interval. Five "
+        "tests: correct for several.",
         family="cognition",
     )
 
@@ -277,7 +279,9 @@ def correlate(chunks: Floats, table: DecisionTable, part: str) -> Correlation | 
     """Correlate chunkability with one measure over words or non-words; missing measures take no part."""
     kind, measure = part.split("_")
     if measure not in table.measures:
-        return Undefined(f"{table.path} has no column of {'reaction times' if measure == 'rt' else 'accuracies'}")
+        return Undefined(
+            f"{table.path} has no column of {'reaction times' if measure == 'rt' else 'accuracies'}"
+        )
     values = table.measures[measure]
     chosen = (table.is_word == (kind == "words")) & ~np.isnan(values)
     n = int(chosen.sum())

@@ -76,7 +76,9 @@ class WordScores:
     kept: Ints
 
 
-def cut_words(tokenizer: MeasuredTokenizer, data: NDArray[np.uint8], offsets: Ints, *, space: str) -> CutWords:
+def cut_words(
+    tokenizer: MeasuredTokenizer, data: NDArray[np.uint8], offsets: Ints, *, space: str
+) -> CutWords:
     """Encode words and find their token boundaries.
 
     Raises:
@@ -132,9 +134,11 @@ def _spans(
                 continue  # the space before the word
             n_pieces += 1
             # Tokens of one character have one span, or empty spans before it: their own bytes say where they start.
-            group = [*group, len(spelling)] if (first, last) == previous or previous[0] == previous[1] else [
-                len(spelling)
-            ]
+            group = (
+                [*group, len(spelling)]
+                if (first, last) == previous or previous[0] == previous[1]
+                else [len(spelling)]
+            )
             previous = (first, last)
             exact = len(group) > 1 and last > first and sum(group) == last - first
             starts.update(accumulate(group[:-1], initial=first) if exact else (first,))

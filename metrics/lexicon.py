@@ -46,18 +46,22 @@ if TYPE_CHECKING:
     from tokbench.statistic import Kind
 
 NO_LEXICON = (
-    "no lexicon: pass lexicon=FILE (words; a Hunspell .dic too) or morphemes=FILE (roots and affixes); tokbench ships none"
+    "no lexicon: pass lexicon=FILE (words; a Hunspell .dic too) or morphemes=FILE (roots and affixes); "
+    "tokbench ships none"
 )
-NO_TURKISH = f"{NO_LEXICON}. The paper's Turkish set-up is a folder, lexicon=FOLDER, with {', '.join(TURKISH_MORPHEMES)}"
+NO_TURKISH = (
+    f"{NO_LEXICON}. The paper's Turkish set-up is a folder (lexicon=FOLDER) of {', '.join(TURKISH_MORPHEMES)}"
+)
 NONWORDS = ("count", "skip")
 
 _PITFALLS = (
-    "Favours short tokens: affixes of one or two letters are valid everywhere, so splitting more can raise it. Circular "
-    "where the vocabulary was built from the list (tokenizers of the metric's authors score 98-99 %): read "
-    "lexicon_overlap. The same model is 48.63 % in one paper and 40.96 % in the next, after the list changed. Numbers and "
-    "punctuation count as invalid unless nonwords=skip. The paper splits tokens with inner white space before it "
-    "looks them up, so its denominator is neither types nor tokens; here it is what the name says. Says little of model "
-    "quality: the published correlation rests on 4 to 8 models."
+    "Favours short tokens: affixes of one or two letters are valid everywhere, so splitting more can raise it. "
+    "Circular where the vocabulary was built from the list (tokenizers of the metric's authors score 98-99 "
+    "%): read lexicon_overlap. The same model is 48.63 % in one paper and 40.96 % in the next, after the "
+    "list changed. Numbers and punctuation count as invalid unless nonwords=skip. The paper splits tokens "
+    "with inner white space before it looks them up, so its denominator is neither types nor tokens; here "
+    "it is what the name says. Says little of model quality: the published correlation rests on 4 to 8 "
+    "models."
 )
 
 
@@ -72,7 +76,9 @@ class _Judged(Statistic):
         """Judge the ids that occur, once each, and count."""
         if not self.source.speaks(batch.text.language):
             return np.zeros(len(batch.text), np.int64)
-        verdicts = batch.remember(("verdicts", self.source), lambda: verdicts_of(batch.tokenizer, self.source))
+        verdicts = batch.remember(
+            ("verdicts", self.source), lambda: verdicts_of(batch.tokenizer, self.source)
+        )
         hits = (verdicts.of(batch.ids) & self.bit) != 0
         return np.diff(np.concatenate([np.zeros(1, np.int64), np.cumsum(hits)])[batch.offsets])
 
@@ -118,7 +124,13 @@ class _FromLexicon:
     def source(self) -> Source:
         """Everything that decides a verdict."""
         return Source(
-            self.lexicon, self.morphemes, self.language, self.case, self.normalize, self.nonwords, self.surface
+            self.lexicon,
+            self.morphemes,
+            self.language,
+            self.case,
+            self.normalize,
+            self.nonwords,
+            self.surface,
         )
 
     def missing(self) -> str | None:
@@ -166,7 +178,7 @@ class _Share(_FromLexicon, RatioOfSums):
         return self
 
     def terms(self) -> tuple[Statistic, Statistic]:
-        """Valid tokens, tokens."""
+        """Return valid tokens and tokens."""
         return _Judged(self.source, self.bit), _Judged(self.source, COUNTED)
 
     def statistics(self) -> tuple[Statistic, ...]:
@@ -201,7 +213,7 @@ class _TypeShare(_FromLexicon, CorpusMetric):
         return self
 
     def statistics(self) -> tuple[Statistic, ...]:
-        """Counts by id."""
+        """Return counts by id."""
         return () if self.missing() else (_TypesIn(self.source),)
 
     def reduce(self, stats: Stats) -> Value:
@@ -210,7 +222,9 @@ class _TypeShare(_FromLexicon, CorpusMetric):
         if reason:
             return Undefined(reason)
         seen = np.flatnonzero(stats.documents(_TypesIn(self.source)))
-        verdicts = stats.remember(("verdicts", self.source), lambda tokenizer: verdicts_of(tokenizer, self.source))
+        verdicts = stats.remember(
+            ("verdicts", self.source), lambda tokenizer: verdicts_of(tokenizer, self.source)
+        )
         found = verdicts.of(seen)
         return ratio(
             int(np.count_nonzero(found & self.bit)),
@@ -257,8 +271,8 @@ class PureShare(_Share):
         range="0 … 1; at most lang_share",
         direction="higher",
         source="%Pure of Bayram et al. 2025, token-weighted",
-        pitfalls="Without a list of morphemes a token is pure when the dictionary has it as an entry that it derives it "
-        "from: dictionaries that list derived forms as entries call those pure. " + _PITFALLS,
+        pitfalls="Without a list of morphemes a token is pure when the dictionary has it as an entry that it "
+        "derives it from: dictionaries that list derived forms as entries call those pure. " + _PITFALLS,
         family="lexicon",
     )
 
@@ -315,8 +329,8 @@ class LexiconOtherForm(_TypeShare):
         range="0 … 1; 0 = lexicon and text are in one normal form",
         direction="lower",
         source="a check of the lexicon, not of the tokenizer",
-        pitfalls="Above 0, lang_share and pure_share are too low: pass normalize=nfc to them. Word lists only: a Hunspell "
-        "dictionary is not asked twice.",
+        pitfalls="Above 0, lang_share and pure_share are too low: pass normalize=nfc to them. Word lists only: "
+        "a Hunspell dictionary is not asked twice.",
         family="lexicon",
     )
 
@@ -331,14 +345,15 @@ class LexiconOverlap(_FromLexicon, VocabMetric):
     about: ClassVar[About] = About(
         name="lexicon_overlap",
         title="overlap of vocabulary and lexicon",
-        formula="of_what=morphemes: entries of the root and affix list (or else of the word list) that are tokens / "
-        "entries; of_what=vocabulary: tokens with a letter that are entries / tokens with a letter",
+        formula="of_what=morphemes: entries of the root and affix list (or else of the word list) that are "
+        "tokens / entries; of_what=vocabulary: tokens with a letter that are entries / tokens with a letter",
         unit="share",
         range="0 … 1",
         direction="neither",
         source="criticism of %TR and %Pure",
-        pitfalls="Towards 1, the tokenizer was built from the list and %Pure measures its own source; lang_share and pure_share "
-        "warn from 0.5. A large vocabulary overlaps by itself. Hunspell dictionaries have no list and do not count.",
+        pitfalls="Towards 1, the tokenizer was built from the list and %Pure measures its own source; "
+        "lang_share and pure_share warn from 0.5. A large vocabulary overlaps by itself. Hunspell "
+        "dictionaries have no list and do not count.",
         family="lexicon",
     )
 
@@ -356,4 +371,3 @@ class LexiconOverlap(_FromLexicon, VocabMetric):
         if self.of_what == "morphemes":
             return ratio(shared, listed, "the lexicon has no list of entries")
         return ratio(shared, spelled, "no token has a letter")
-

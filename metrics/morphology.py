@@ -49,9 +49,9 @@ as the gold set says; `morphemes`: all words, or those whose morphemes are all t
 pooled over words, or mean over words."""
 
 SHARED_PITFALLS = (
-    "Depends on the space before the word (space=bare or prefixed), on whether words kept whole take part (single=) and "
-    "on the gold data, mostly machine-made. Words whose morphemes do not spell them are left out: gold_words counts "
-    "them. An unknown token that swallows a word looks like a word kept whole."
+    "Depends on the space before the word (space=bare or prefixed), on whether words kept whole take part "
+    "(single=) and on the gold data, mostly machine-made. Words whose morphemes do not spell them are left "
+    "out: gold_words counts them. An unknown token that swallows a word looks like a word kept whole."
 )
 
 
@@ -97,7 +97,9 @@ class OfGold(VocabMetric):
         found = gold_sets(self.gold, self.form, columns=self.columns, normalize=self.normalize)
         for gold in found:
             if gold.name in (ALL, MACRO):
-                message = f"{self.about.name}: a gold set cannot be called {gold.name!r}: the report uses that name"
+                message = (
+                    f"{self.about.name}: a gold set cannot be called {gold.name!r}: the report uses that name"
+                )
                 raise MetricError(message)
         return found
 
@@ -122,7 +124,9 @@ class OfGold(VocabMetric):
             raise MetricError(message)
         return tuple(replace(self, split=split) for split in known) if self.split == EACH else (self,)
 
-    def taking_part(self, tokenizer: MeasuredTokenizer, gold: GoldSet, scores: WordScores) -> NDArray[np.bool_]:
+    def taking_part(
+        self, tokenizer: MeasuredTokenizer, gold: GoldSet, scores: WordScores
+    ) -> NDArray[np.bool_]:
         """Return which words take part under these parameters."""
         chosen = np.ones(len(gold), bool)
         if self.single == "exclude":
@@ -217,7 +221,8 @@ class BoundaryPrecision(_Pooled):
         range="0 … 1; 1 = every cut is between morphemes",
         direction="higher",
         source="Uzan et al. 2024 (tokenizers_intrinsic_benchmark); TokEval before 1.0",
-        pitfalls="Undefined for words without a cut, which take no part (TokEval scores them 0). " + SHARED_PITFALLS,
+        pitfalls="Undefined for words without a cut, which take no part (TokEval scores them 0). "
+        + SHARED_PITFALLS,
         family="morphology",
     )
 
@@ -243,8 +248,8 @@ class BoundaryRecall(_Pooled):
         range="0 … 1; 1 = every morpheme boundary is cut",
         direction="higher",
         source="Uzan et al. 2024; TokEval before 1.0; MorphScore v2 over words with mean=macro",
-        pitfalls="Cutting every character gives 1: read boundary_precision beside it. Words without a gold boundary take "
-        "no part. " + SHARED_PITFALLS,
+        pitfalls="Cutting every character gives 1: read boundary_precision beside it. Words without a gold "
+        "boundary take no part. " + SHARED_PITFALLS,
         family="morphology",
     )
 
@@ -269,15 +274,16 @@ class BoundaryF1(_Pooled):
         unit="share",
         range="0 … 1; 1 = cut exactly between the morphemes",
         direction="higher",
-        source="Uzan et al. 2024, whose numbers are single=exclude,morphemes=in_vocabulary,space=prefixed, row macro",
-        pitfalls="A word with neither cuts nor gold boundaries takes no part; one with either and no match is 0. "
-        "mean=macro averages the words' F1. " + SHARED_PITFALLS,
+        source="Uzan et al. 2024, whose numbers are single=exclude,morphemes=in_vocabulary,space=prefixed, row "
+        "macro",
+        pitfalls="A word with neither cuts nor gold boundaries takes no part; one with either and no match is "
+        "0. mean=macro averages the words' F1. " + SHARED_PITFALLS,
         family="morphology",
     )
 
     def counts(self, scores: WordScores) -> tuple[Floats, Floats]:
         """Twice the cut gold boundaries, cuts and gold boundaries."""
-        return 2.0 * scores.right, (scores.n_cuts + scores.n_gold).astype(np.float64)
+        return (2 * scores.right).astype(np.float64), (scores.n_cuts + scores.n_gold).astype(np.float64)
 
     def otherwise(self) -> str:
         """Say that there is nothing to compare."""
@@ -303,7 +309,7 @@ class MorphemePreservation(_Pooled):
 
     def counts(self, scores: WordScores) -> tuple[Floats, Floats]:
         """Kept morphemes, morphemes."""
-        return scores.kept.astype(np.float64), scores.n_gold + 1.0
+        return scores.kept.astype(np.float64), (scores.n_gold + 1).astype(np.float64)
 
 
 @register
@@ -325,7 +331,8 @@ class OverSegmentation(_Pooled):
 
     def counts(self, scores: WordScores) -> tuple[Floats, Floats]:
         """Surplus tokens, morphemes."""
-        return np.maximum(0.0, scores.n_cuts - scores.n_gold), scores.n_gold + 1.0
+        surplus = np.maximum(0, scores.n_cuts - scores.n_gold)
+        return surplus.astype(np.float64), (scores.n_gold + 1).astype(np.float64)
 
 
 PARTS = ("words", "without_boundary", "kept_whole", "with_unknown", "unaligned", "unsegmented", "not_nfc")
@@ -340,14 +347,15 @@ class GoldWords(OfGold):
     about: ClassVar[About] = About(
         name="gold_words",
         title="words of the gold set",
-        formula="number of words: all that can be scored; of these without a morpheme boundary, kept whole, with an "
-        "unknown token; besides, whose morphemes do not spell them, without a segmentation; and not in NFC",
+        formula="number of words: all that can be scored; of these without a morpheme boundary, kept whole, "
+        "with an unknown token; besides, whose morphemes do not spell them, without a segmentation; and "
+        "not in NFC",
         unit="words",
         range="0 … ∞",
         direction="neither",
         source="what the metrics of the family leave out",
-        pitfalls="words excludes unaligned and unsegmented. not_nfc words are in another normal form than nearly all "
-        "text: pass normalize=nfc to all metrics of the family.",
+        pitfalls="words excludes unaligned and unsegmented. not_nfc words are in another normal form than "
+        "nearly all text: pass normalize=nfc to all metrics of the family.",
         family="morphology",
     )
 
@@ -425,5 +433,7 @@ def morphemes_in_vocabulary(tokenizer: MeasuredTokenizer, gold: GoldSet) -> NDAr
         text = data[offsets[word] : offsets[word + 1]]
         edges = [0, *cuts[rows[word] : rows[word + 1]], len(text)]
         parts = [text[begin:end] for begin, end in pairwise(edges)]
-        result[word] = (parts[0] in known or b" " + parts[0] in known) and all(part in known for part in parts[1:])
+        result[word] = (parts[0] in known or b" " + parts[0] in known) and all(
+            part in known for part in parts[1:]
+        )
     return result

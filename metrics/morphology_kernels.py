@@ -1,6 +1,6 @@
-"""The kernel of the morphology metrics: token boundaries against gold boundaries, word by word.
+"""The kernels of the morphology metrics: token boundaries against gold boundaries and words.
 
-Its slow twin of the same name is in `tokbench.reference.morphology`.
+Each has a slow twin of the same name in `tokbench.reference.morphology`.
 """
 
 from __future__ import annotations
@@ -47,3 +47,22 @@ def compare_boundaries(cuts: Ints, cut_rows: Ints, gold: Ints, gold_rows: Ints) 
         if begins_at_cut and at == end:
             kept[word] += 1
     return right, kept
+
+
+@kernel(f"int64[::1]({_INTS}, {_INTS}, {_INTS}, {_INTS}, {_INTS})")
+def count_pieces(cuts: Ints, cut_rows: Ints, starts: Ints, ends: Ints, rows: Ints) -> Ints:
+    """Count, for every word of a text, the pieces that token boundaries cut it into.
+
+    Document `d` has the rising positions ``cuts[cut_rows[d]:cut_rows[d + 1]]`` and the words ``rows[d]:rows[d + 1]``;
+    word `w` lies between ``starts[w]`` and ``ends[w]``.
+    """
+    result = np.ones(len(starts), np.int64)
+    for document in range(len(rows) - 1):
+        at, end = cut_rows[document], cut_rows[document + 1]
+        for word in range(rows[document], rows[document + 1]):
+            while at < end and cuts[at] <= starts[word]:
+                at += 1
+            while at < end and cuts[at] < ends[word]:
+                at += 1
+                result[word] += 1
+    return result

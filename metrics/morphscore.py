@@ -33,9 +33,27 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 V2_PARTS = ("recall", "precision", "micro_f1", "macro_f1")
-_CHOICES = {"version": ("v1", "v1_literal", "v2"), "end": ("exclude", "include"), "single": ("exclude", "include")}
+_CHOICES = {
+    "version": ("v1", "v1_literal", "v2"),
+    "end": ("exclude", "include"),
+    "single": ("exclude", "include"),
+}
 PANDAS_NULL = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
+    {
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+    }
     | {"NULL", "NaN", "None", "n/a", "nan", "null"}
 )
 """What ``pandas.read_csv`` takes for a missing value: such a morpheme can never match in the published program."""
@@ -59,18 +77,20 @@ class MorphScore(OfGold):
     about: ClassVar[About] = About(
         name="morphscore",
         title="MorphScore",
-        formula="v1: words of one gold boundary, share cut there. v2: recall = mean over words of |M ∩ K| / |M|, "
-        "precision = mean of |M ∩ K| / |K|, micro_f1 and macro_f1 over morphemes that are exactly one token",
+        formula="v1: words of one gold boundary, share cut there. v2: recall = mean over words of |M ∩ K| / "
+        "|M|, precision = mean of |M ∩ K| / |K|, micro_f1 and macro_f1 over morphemes that are exactly one "
+        "token",
         unit="share",
         range="0 … 1; 1 = every gold boundary is cut",
         direction="higher",
         source="Arnett & Bergen 2024 (v1); Arnett et al. 2025 (v2; its program as others quote it)",
-        pitfalls="Cutting every character gives recall 1. Words kept whole take no part (single=exclude; include "
-        "counts them 1 in v2, 0 in v1). Published v1 numbers are version=v1_literal: GPT-2 scores 0.0000 in Korean and 0.0230 "
-        "in Japanese because ids are decoded one at a time, o200k_base 0.8948 and 0.9290; it also keeps BOS/EOS tokens "
-        "and Turkish items without a second part. v2 weights words by frequency on request (weight=frequency, its "
-        "freq_scale), reports splits (split=each, its by_split), and its program divides precision by all tokens "
-        "(end=include). Alignment explains little of a model's quality (v2 paper); Poelman et al. dispute v1.",
+        pitfalls="Cutting every character gives recall 1. Words kept whole take no part (single=exclude; "
+        "include counts them 1 in v2, 0 in v1). Published v1 numbers are version=v1_literal: GPT-2 scores "
+        "0.0000 in Korean and 0.0230 in Japanese because ids are decoded one at a time, o200k_base 0.8948 "
+        "and 0.9290; it also keeps BOS/EOS tokens and Turkish items without a second part. v2 weights "
+        "words by frequency on request (weight=frequency, its freq_scale), reports splits (split=each, its "
+        "by_split), and its program divides precision by all tokens (end=include). Alignment explains "
+        "little of a model's quality (v2 paper); Poelman et al. dispute v1.",
         family="morphology",
     )
 
@@ -134,7 +154,11 @@ class MorphScore(OfGold):
             scores = word_scores(tokenizer, gold, space=self.space)
             chosen = self.taking_part(tokenizer, gold, scores) & (scores.n_gold > 0)
             weights = gold.weights if self.weight == "frequency" else np.ones(len(gold))
-            parts = (scores.kept / np.maximum(scores.cut.pieces, 1), scores.kept / (scores.n_gold + 1.0), weights)
+            parts = (
+                scores.kept / np.maximum(scores.cut.pieces, 1),
+                scores.kept / (scores.n_gold + 1.0),
+                weights,
+            )
             rows.append(np.stack([part[chosen] for part in parts], axis=1))
             yield self._harmonic(gold.name, rows[-1])
         values = [self._harmonic("", row).value for row in rows]
@@ -205,4 +229,3 @@ def literal_points(tokenizer: MeasuredTokenizer, gold: GoldSet) -> Floats:
                     hits += before == len(first)
             points[place, 0] = float(hits == 1)
     return points
-

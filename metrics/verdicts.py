@@ -35,8 +35,8 @@ LANG, PURE, COUNTED, OTHER_FORM, JUDGED = 1, 2, 4, 8, 16
 CIRCULAR = 0.5
 """Share of the list in the vocabulary from which a warning is given. Measured on the Turkish set-up (41,903 entries):
 0.04 to 0.10 for GPT-2, cl100k, o200k, Qwen, Llama 2 and DeepSeek vocabularies, 0.11 for a BPE of 32,000 trained on
-Turkish; on an English list of 76,741 at most 0.23. TurkishTokenizer, built from roots and affixes that are in the set-up:
-0.54, and 1.00 of those two lists."""
+Turkish; on an English list of 76,741 at most 0.23. TurkishTokenizer, built from roots and affixes that are in the
+set-up: 0.54, and 1.00 of those two lists."""
 
 LEAST_ENTRIES = 5000
 """Shorter lists overlap by themselves: affixes are short, and frequent words are tokens anyway."""
@@ -205,7 +205,9 @@ def _surfaces(surface: str | None, tokenizer: MeasuredTokenizer, table: list[byt
         message = f"surface={surface!r}: cannot be imported: {error}"
         raise MetricError(message) from error
     if not callable(function):
-        message = f"surface={surface!r}: expected FILE.json or MODULE:FUNCTION, a function of tokenizer and id"
+        message = (
+            f"surface={surface!r}: expected FILE.json or MODULE:FUNCTION, a function of tokenizer and id"
+        )
         raise MetricError(message)
 
     def named(token: int) -> list[str]:
@@ -230,4 +232,3 @@ def _classes(name: str) -> list[tuple[str, int]]:
         message = f"{name}: expected a JSON object from surface form to id"
         raise LexiconError(message)
     return list(given.items())
-

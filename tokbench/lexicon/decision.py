@@ -63,7 +63,8 @@ def read_decisions(path: str | Path, *, columns: str | None = None) -> DecisionT
         path: comma-, semicolon- or tab-separated, with a header.
         columns: ``word=COLUMN;lexicality=COLUMN;rt=COLUMN;accuracy=COLUMN`` where the columns have unusual names;
             ``where=COLUMN:VALUE,COLUMN:VALUE`` to keep only some rows; ``duplicates=mean`` to average the rows of one
-            stimulus; ``empty=skip`` to leave out rows without a stimulus. Without a lexicality column every stimulus is a word.
+            stimulus; ``empty=skip`` to leave out rows without a stimulus. Without a lexicality column every stimulus
+            is a word.
 
     Raises:
         LexiconError: naming file and line of what is wrong; when a stimulus occurs twice and nothing says what then.
@@ -85,11 +86,14 @@ def _read(path: str, columns: str | None, state: tuple[int, int]) -> DecisionTab
     table = Table(path)
     chosen = settings(path, columns, COLUMNS)
     places = {
-        key: table.place(chosen[key]) if key in chosen else table.find(*usual) for key, usual in _USUAL.items()
+        key: table.place(chosen[key]) if key in chosen else table.find(*usual)
+        for key, usual in _USUAL.items()
     }
     at, lexicality = places["word"], places["lexicality"]
     if at is None:
-        message = f"{path}: no column of stimuli; name it: columns=word=COLUMN (it has {', '.join(table.columns)})"
+        message = (
+            f"{path}: no column of stimuli; name it: columns=word=COLUMN (it has {', '.join(table.columns)})"
+        )
         raise LexiconError(message)
     duplicates = _choice(path, chosen, "duplicates", "mean")
     empty = _choice(path, chosen, "empty", "skip")
@@ -103,7 +107,9 @@ def _read(path: str, columns: str | None, state: tuple[int, int]) -> DecisionTab
         if not word and empty == "skip":
             continue
         if not word:
-            message = f"{path}, line {line}: the stimulus is empty; leave such rows out with columns=empty=skip"
+            message = (
+                f"{path}, line {line}: the stimulus is empty; leave such rows out with columns=empty=skip"
+            )
             raise LexiconError(message)
         is_word = lexicality is None or _lexicality(path, line, row[lexicality])
         found = seen.setdefault((word, is_word), _Stimulus(line, {key: [] for key in measured}))

@@ -23,13 +23,13 @@ _TURKISH = str.maketrans({"I": "ı", "İ": "i"})
 
 
 def normalizer(form: str) -> Callable[[str], str]:
-    """Return the function that brings text into a normal form; ``keep`` leaves it alone.
+    r"""Return the function that brings text into a normal form; ``keep`` leaves it alone.
 
     Raises:
         ParameterError: for any other name.
 
     Example:
-        >>> normalizer("nfd")("é") == "e\\u0301", normalizer("keep")("é") == "é"
+        >>> normalizer("nfd")("é") == "e\u0301", normalizer("keep")("é") == "é"
         (True, True)
     """
     if form == "keep":

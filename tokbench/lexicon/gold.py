@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".segmentations", ".gz")
 """Files of a folder that are taken for gold sets."""
-_ENDINGS = ("_morph_data", "_data", ".segmentations", ".segmentation", ".word", ".inflectional.v1", ".derivational.v1")
+_ENDINGS = (
+    "_morph_data",
+    "_data",
+    ".segmentations",
+    ".segmentation",
+    ".word",
+    ".inflectional.v1",
+    ".derivational.v1",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,10 +160,13 @@ def gold_sets(
     names = [name for name, *_ in wanted]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        message = f"{path}: two gold sets are called {twice!r}; name them in a .toml file ([[gold]] name=, path=)"
+        message = (
+            f"{path}: two gold sets are called {twice!r}; name them in a .toml file ([[gold]] name=, path=)"
+        )
         raise LexiconError(message)
     return tuple(
-        _load(name, str(file), form, columns, normalize, file_state(file)) for name, file, form, columns in wanted
+        _load(name, str(file), form, columns, normalize, file_state(file))
+        for name, file, form, columns in wanted
     )
 
 

@@ -57,7 +57,9 @@ def pair(path: Path) -> tuple[Path, Path]:
     found = path.with_suffix(".aff"), path.with_suffix(".dic")
     for file in found:
         if not file.is_file():
-            message = f"{file}: no such file; a Hunspell dictionary is a pair of files, .aff and .dic, of one name"
+            message = (
+                f"{file}: no such file; a Hunspell dictionary is a pair of files, .aff and .dic, of one name"
+            )
             raise LexiconError(message)
     return found
 

@@ -58,7 +58,7 @@ class Item:
 
 
 def read_items(path: str | Path, form: str = "auto", *, columns: str | None = None) -> list[Item]:
-    """Read a gold segmentation.
+    r"""Read a gold segmentation.
 
     Args:
         path: the file; ``.gz`` too.
@@ -72,7 +72,7 @@ def read_items(path: str | Path, form: str = "auto", *, columns: str | None = No
     Example:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "gold.tsv"
-        >>> _ = path.write_text("unhappily\\tun|happi|ly\\n")
+        >>> _ = path.write_text("unhappily\tun|happi|ly\n")
         >>> read_items(path)[0].parts
         ('un', 'happi', 'ly')
     """
@@ -122,7 +122,9 @@ def detect(path: Path) -> str:
 
 
 def _known_columns(table: Table) -> str | None:
-    return next((text for names, text in _KNOWN_TABLES.items() if all(table.find(n) is not None for n in names)), None)
+    return next(
+        (text for names, text in _KNOWN_TABLES.items() if all(table.find(n) is not None for n in names)), None
+    )
 
 
 def _fault(path: Path, line: int, expected: str, fields: Sequence[str]) -> LexiconError:
@@ -154,12 +156,12 @@ def _unimorph(path: Path) -> Iterator[Item]:
 def _morphynet(path: Path) -> Iterator[Item]:
     for line, fields in tab_rows(path):
         if len(fields) != 6 or fields[5] not in ("prefix", "suffix") or not fields[1]:
-            raise _fault(path, line, "source<TAB>target<TAB>pos<TAB>pos<TAB>affix<TAB>prefix or suffix", fields)
+            raise _fault(
+                path, line, "source<TAB>target<TAB>pos<TAB>pos<TAB>affix<TAB>prefix or suffix", fields
+            )
         word, affix = fields[1], fields[4].strip("-")
-        if fields[5] == "prefix":
-            parts = (affix, word.removeprefix(affix))
-        else:
-            parts = (word.removesuffix(affix), affix)
+        is_prefix = fields[5] == "prefix"
+        parts = (affix, word.removeprefix(affix)) if is_prefix else (word.removesuffix(affix), affix)
         # An affix that the word does not begin or end with gives parts that do not spell it: left out and counted.
         yield Item(word, parts if affix and all(parts) else (), line)
 

@@ -36,7 +36,9 @@ def read_text(path: str | Path) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = f"{given}, line {line}: byte {error.start} is not UTF-8; convert the file first (iconv -t utf-8)"
+        message = (
+            f"{given}, line {line}: byte {error.start} is not UTF-8; convert the file first (iconv -t utf-8)"
+        )
         raise LexiconError(message) from None
 
 
@@ -69,7 +71,9 @@ class Table:
             message = f"{self.path}, line 1: expected a header that names the columns"
             raise LexiconError(message)
         self._delimiter = max("\t;,", key=first.count)
-        self.columns: list[str] = [name.strip() for name in next(csv.reader([first], delimiter=self._delimiter))]
+        self.columns: list[str] = [
+            name.strip() for name in next(csv.reader([first], delimiter=self._delimiter))
+        ]
 
     def place(self, column: str) -> int:
         """Return the position of a column; names are compared without case.
@@ -79,7 +83,9 @@ class Table:
         """
         found = self.find(column)
         if found is None:
-            message = f"{self.path}: no column {column!r}; its columns: {', '.join(filter(None, self.columns))}"
+            message = (
+                f"{self.path}: no column {column!r}; its columns: {', '.join(filter(None, self.columns))}"
+            )
             raise LexiconError(message)
         return found
 
@@ -100,7 +106,8 @@ class Table:
                     continue
                 if len(row) != len(self.columns):
                     message = (
-                        f"{self.path}, line {number}: {len(row)} fields, but the header has {len(self.columns)} columns"
+                        f"{self.path}, line {number}: {len(row)} fields, but the header has "
+                        f"{len(self.columns)} columns"
                     )
                     raise LexiconError(message)
                 yield number, row

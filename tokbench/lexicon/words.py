@@ -183,9 +183,7 @@ def _open(
     for name in morphemes:
         kind, path = _kind(name)
         parts |= _entries(kind, path, morphemes=True)
-    lexicon = Lexicon(
-        words=known, morphemes=parts, dictionaries=dictionaries, case=case, normalize=normalize
-    )
+    lexicon = Lexicon(words=known, morphemes=parts, dictionaries=dictionaries, case=case, normalize=normalize)
     digest.update(lexicon.fingerprint.encode())
     lexicon.fingerprint = digest.hexdigest()
     return lexicon
@@ -215,7 +213,9 @@ def _files(lexicon: str | None) -> tuple[list[str], list[str], str | None]:
         message = f"{file}: {error}"
         raise LexiconError(message) from error
     lists = {key: given.get(key, []) for key in ("words", "morphemes")}
-    right = all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists.values())
+    right = all(
+        isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists.values()
+    )
     odd = sorted(set(given) - {"words", "morphemes", "case"})
     if odd or not right or not (lists["words"] or lists["morphemes"]):
         message = f"{file}: expected words=[…] and morphemes=[…], lists of files, and case=; found {', '.join(given)}"
@@ -250,7 +250,9 @@ def _entries(kind: str, path: Path, *, morphemes: bool) -> set[str]:
     if kind == "json":
         found = _json(path)
     elif kind == "zemberek":
-        found = [re.split(r"\s*\[", line, maxsplit=1)[0] for _, line in lines(path) if not line.startswith("#")]
+        found = [
+            re.split(r"\s*\[", line, maxsplit=1)[0] for _, line in lines(path) if not line.startswith("#")
+        ]
     elif kind == "words":
         found = [line.split("\t")[0] for _, line in lines(path)]
     else:

@@ -33,3 +33,13 @@ def morphscore_v1(parts: tuple[str, str], tokens: Sequence[str]) -> int | None:
         return None
     splits = [("".join(tokens[:place]), "".join(tokens[place:])) for place in range(1, len(tokens))]
     return int(splits.count(parts) == 1)
+
+
+def count_pieces(cuts: Sequence[int], spans: Sequence[tuple[int, int]]) -> list[int]:
+    """Count the pieces of each word: one more than the token boundaries strictly inside of it.
+
+    Example:
+        >>> count_pieces([2, 5, 7], [(0, 5), (6, 8)])
+        [2, 2]
+    """
+    return [1 + sum(start < cut < end for cut in set(cuts)) for start, end in spans]
