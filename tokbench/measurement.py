@@ -63,6 +63,7 @@ from tokbench.measured import (
     inspected,
 )
 from tokbench.statistic import (
+    DocumentCount,
     DocumentRatio,
     Keyed,
     Kind,
@@ -84,8 +85,10 @@ if TYPE_CHECKING:
 __all__ = [
     "About",
     "Cell",
+    "Columns",
     "CorpusMetric",
     "Derived",
+    "DocumentCount",
     "DocumentRatio",
     "Documents",
     "Encoded",
@@ -202,10 +205,12 @@ class CorpusMetric(Metric):
     """A value of a tokenizer on some documents.
 
     ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
-    lacks a component that another group has.
+    lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
+    documents says so with ``reads_documents``: its interval is then the jackknife's, as that of types and n-grams.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"
+    reads_documents: ClassVar[bool] = False
     absent: ClassVar[str] = "does not occur here"
 
     @abstractmethod
@@ -337,6 +342,22 @@ class Table:
         return {group: self.values[metric, tokenizer, group] for group in self.groups}
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The table in many resamples: each value is an array with one entry for each of them, NaN where undefined."""
+
+    groups: tuple[str, ...]
+    values: Mapping[tuple[Metric, str, str], NDArray[np.float64]]
+
+    def value(self, metric: Metric, tokenizer: str, group: str) -> NDArray[np.float64]:
+        """Return the values of a group, ``(columns,)``."""
+        return self.values[metric, tokenizer, group]
+
+    def row(self, metric: Metric, tokenizer: str) -> NDArray[np.float64]:
+        """Return the values of all groups, ``(groups, columns)``."""
+        return np.stack([self.values[metric, tokenizer, group] for group in self.groups])
+
+
 class Derived(Metric):
     """A value computed from the values of corpus metrics."""
 
@@ -350,6 +371,14 @@ class Derived(Metric):
     @abstractmethod
     def of(self, table: Table, tokenizer: str) -> Iterable[Cell]:
         """Return the values for one tokenizer."""
+
+    def of_many(self, columns: Columns, tokenizer: str) -> Mapping[str, NDArray[np.float64]] | None:
+        """Return the values of many resamples at once, by group, NaN where undefined; None (the default) to use `of`.
+
+        Must equal `of` in every column. Groups without an entry have no interval.
+        """
+        del columns, tokenizer
+        return None
 
     def compares_documents(self) -> bool:
         """Whether these parameters require parallel text."""

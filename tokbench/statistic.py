@@ -139,6 +139,15 @@ class Statistic(ABC):
         """Return the statistic of a batch, in the form of its kind."""
 
 
+@dataclass(frozen=True)
+class DocumentCount(Statistic):
+    """One for each document: `Stats.n_documents` as a statistic, so that resamples know it."""
+
+    def collect(self, batch: EncodedBatch) -> Ints:
+        """Ones."""
+        return np.ones(len(batch.text), np.int64)
+
+
 def collect(batch: EncodedBatch, statistic: Statistic) -> Any:
     """Return a statistic of a batch, collected once however many ask; statistics may read others with this."""
     return batch.once(statistic, statistic.collect)
@@ -181,6 +190,24 @@ def merge(statistic: Statistic, parts: Sequence[Any]) -> Any:
     for part in parts:
         total[: len(part)] += part
     return total
+
+
+def subtract(statistic: Statistic, total: Any, part: Any) -> Any:
+    """Take a part, which was merged into the total, out of it again; not for kind ``documents``."""
+    if statistic.kind == "keyed":
+        if len(part) == 0:
+            return total
+        counts = total.counts.copy()
+        if total.keys.ndim == 1:
+            counts[np.searchsorted(total.keys, part.keys)] -= part.counts
+        else:
+            both = count_keys(np.concatenate([total.keys, part.keys]), np.concatenate([counts, -part.counts]))
+            counts = both.counts
+        left = counts != 0 if counts.ndim == 1 else counts.any(axis=1)
+        return Keyed(total.keys[left], counts[left])
+    rest = total.copy()
+    rest[: len(part)] -= part
+    return rest
 
 
 @dataclass(frozen=True)
