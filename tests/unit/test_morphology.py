@@ -293,7 +293,7 @@ def wordpiece(folder: Path) -> Tokenizer:
         "sep": ["[SEP]", 2],
         "cls": ["[CLS]", 1],
     }
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
