@@ -160,7 +160,7 @@ def gold_table(
         LexiconError: naming file and line.
         MetricError: for an unknown `space`.
     """
-    gold_words.check_space("gold_table", space)
+    gold_words.check_space("words", space)
     rows: list[tuple[object, ...]] = []
     sets = gold_sets(gold, form, columns=columns, normalize=normalize)
     for name, tokenizer in _named(tokenizers).items():
