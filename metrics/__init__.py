@@ -5,29 +5,26 @@ decorate it with `tokbench.plugin.register`.
 """
 
 from tokbench.metrics import (
+    ambiguity,
+    characters,
+    code,
     cognition,
     fairness,
     information,
+    integrity,
     length,
     lexicon,
     morphology,
     morphscore,
+    numbers,
+    utf8,
     vocabulary,
     words,
 )
 from tokbench.plugin import describe, names, parameters
 
 __all__ = [
-    "cognition",
-    "describe",
-    "fairness",
-    "information",
-    "length",
-    "lexicon",
-    "morphology",
-    "morphscore",
-    "names",
-    "parameters",
-    "vocabulary",
+    "ambiguity", "characters", "code", "cognition", "describe", "fairness", "information", "integrity",
+    "length", "lexicon", "morphology", "morphscore", "names", "numbers", "parameters", "utf8", "vocabulary",
     "words",
-]
+]  # fmt: skip
