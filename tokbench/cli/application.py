@@ -60,10 +60,23 @@ def _register() -> None:
         extend,
         metrics,
         train,
+        transplant,
         words,
     )
 
-    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms, words):
+    for verb in (
+        train,
+        extend,
+        transplant,
+        evaluate,
+        words,
+        encode,
+        decode,
+        count,
+        corpora,
+        metrics,
+        algorithms,
+    ):
         verb.register(app)
 
 
