@@ -9,6 +9,7 @@ from tokbench.metrics import (
     characters,
     code,
     codes,
+    cognition,
     compression,
     conditional,
     encoding_speed,
@@ -18,6 +19,9 @@ from tokbench.metrics import (
     integrity,
     isolated_words,
     length,
+    lexicon,
+    morphology,
+    morphscore,
     nsl,
     numbers,
     overlap,
@@ -35,8 +39,9 @@ from tokbench.metrics import (
 from tokbench.plugin import describe, names, parameters
 
 __all__ = [
-    "ambiguity", "characters", "code", "codes", "compression", "conditional", "describe", "encoding_speed",
-    "fairness", "inequality", "information", "integrity", "isolated_words", "length", "names", "nsl",
-    "numbers", "overlap", "parameters", "premium", "ranks", "segmentation_difference", "successors",
-    "token_length", "token_tax", "unknown", "utf8", "vocabulary", "words",
+    "ambiguity", "characters", "code", "codes", "cognition", "compression", "conditional", "describe",
+    "encoding_speed", "fairness", "inequality", "information", "integrity", "isolated_words", "length",
+    "lexicon", "morphology", "morphscore", "names", "nsl", "numbers", "overlap", "parameters", "premium",
+    "ranks", "segmentation_difference", "successors", "token_length", "token_tax", "unknown", "utf8",
+    "vocabulary", "words",
 ]  # fmt: skip
