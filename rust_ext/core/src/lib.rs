@@ -16,6 +16,7 @@ mod in_order;
 pub mod pretokenize;
 pub mod prune;
 mod room;
+pub mod scripts;
 pub mod vocabulary;
 pub mod words;
 
