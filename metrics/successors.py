@@ -147,7 +147,10 @@ class AccessorEfficiency(CorpusMetric):
             return no_ngrams(self.order)
         size = stats.vocab_size
         if self.domain == "observed":
-            size = len(np.unique(last_ids(stats.keyed(Ngrams(n)), n, stats.remember("id_space", id_space))))
+            n_ids = stats.remember("id_space", id_space)
+            followed = np.zeros(n_ids, bool)
+            followed[last_ids(stats.keyed(Ngrams(n)), n, n_ids)] = True
+            size = int(np.count_nonzero(followed))
         if size < 2:
             return Undefined("one accessor only: log2(1) = 0")
         return float(found.entropies.mean() / math.log2(size))
