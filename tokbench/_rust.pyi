@@ -576,23 +576,23 @@ class ByteTrie:
     def find(self, data: bytes) -> int | None: ...
     def places(self, node: int) -> tuple[int, int, int]: ...
     def sorted(
-        self, row: NDArray[np.float64], mask: NDArray[np.uint8] | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+        self, row: NDArray[np.float32] | NDArray[np.float64], mask: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.float32] | NDArray[np.float64], NDArray[np.float64]]: ...
     def advance(
         self,
         nodes: list[int],
-        rows: list[NDArray[np.float64]],
+        rows: list[NDArray[np.float32] | NDArray[np.float64]],
         masks: list[NDArray[np.uint8] | None],
         byte: int,
     ) -> tuple[list[tuple[int, int, float, bool]], list[tuple[int, int, float]]]: ...
     def spread(
         self,
         nodes: list[int],
-        rows: list[NDArray[np.float64]],
+        rows: list[NDArray[np.float32] | NDArray[np.float64]],
         weights: list[float],
         out: NDArray[np.float64],
     ) -> None: ...
-    def mass(self, node: int, row: NDArray[np.float64]) -> float: ...
+    def mass(self, node: int, row: NDArray[np.float32] | NDArray[np.float64]) -> float: ...
 
 @final
 class Borders:

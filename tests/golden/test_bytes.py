@@ -13,7 +13,7 @@ import pytest
 
 import tokbench as tb
 from tokbench.bpe import BpeModel, merge_list
-from tokbench.bytelm import ByteLM, FunctionLM, Semantics
+from tokbench.bytelm import ByteLM, FunctionLM, Semantics, naive
 from tokbench.reference import bytelm as reference
 from tokbench.tokenizer import BpeTokenizer
 
@@ -94,6 +94,14 @@ def test_source_oracle(
         found = model.next_byte(prefix)
         assert _error(found, wanted) < TOLERANCE, prefix
         assert found.leaked < TOLERANCE
+
+
+def test_naive_answers_are_as_wrong_as_they_are_known_to_be(
+    golden: Any, tokenizer: BpeTokenizer, source: FunctionLM
+) -> None:
+    model = ByteLM(source, tokenizer)
+    for prefix, wanted in golden["source_naive"].items():
+        assert _error(naive(model, prefix), wanted) < TOLERANCE, prefix
 
 
 def test_a_source_costs_as_many_bits_by_bytes_as_by_tokens(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def first_bytes(row: NDArray[np.float64], trie: ByteTrie) -> NDArray[np.float64]:
     """Return the ``[256]`` probabilities of the first byte of a row of natural logarithms by id."""
-    return trie.sorted(np.exp(row, dtype=np.float64))[1]
+    return trie.sorted(np.exp(row))[1]
 
 
 @dataclass(frozen=True)

@@ -96,12 +96,13 @@ def _best(
 
 def _is_character(data: bytes, slot: int) -> bytes | None:
     if slot == END:
-        return data
+        return data[:1]
     whole = data + bytes([slot])
     try:
         whole.decode()
     except UnicodeDecodeError as error:
-        return None if error.reason == "unexpected end of data" else whole
+        # A byte that begins no character stands alone; the one that shows it belongs to what follows.
+        return None if error.reason == "unexpected end of data" else whole[:1]
     return whole
 
 

@@ -54,7 +54,7 @@ class TokenContext:
     tokens: tuple[int, ...]
     place: Place
     state: State | None
-    row: NDArray[np.float64]
+    row: NDArray[np.float32] | NDArray[np.float64]
     first: NDArray[np.float64]
     mask: Mask | None
     end: float
@@ -137,7 +137,8 @@ class Engine:
             [tokens for tokens, _, _, _ in wanted],
             [known for _, known, _, _ in wanted],
         )
-        probabilities = np.exp(rows, dtype=np.float64)
+        # In the precision of the logarithms, whose own rounding is larger than that of the exponential.
+        probabilities = np.exp(rows)
         made = []
         for (tokens, _, _, place), state, logs, row in zip(wanted, states, rows, probabilities, strict=True):
             mask = self.cover.mask(place)

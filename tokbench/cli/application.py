@@ -50,8 +50,9 @@ def _root(
 
 def _register() -> None:
     from tokbench.cli import algorithms, corpora, count, decode, encode, evaluate, extend, metrics, train
+    from tokbench.cli import bytes as byte_verbs
 
-    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms):
+    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms, byte_verbs):
         verb.register(app)
 
 
