@@ -78,7 +78,7 @@ def test_special_tokens_are_no_text(tokenizer: BpeTokenizer) -> None:
 
 
 def test_control_tokens_inside_of_a_prompt(tokenizer: BpeTokenizer) -> None:
-    seen = []
+    seen: list[tuple[int, ...]] = []
 
     def rows(contexts: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         assert isinstance(contexts, list)
@@ -194,9 +194,12 @@ def test_completion_is_drawn_from_the_covers(tokenizer: BpeTokenizer) -> None:
 
 
 def test_fill_in_the_middle(tokenizer: BpeTokenizer) -> None:
-    ids = {"before_prefix": 1, "before_suffix": 2, "before_middle": 3}
-    assert fill_in_the_middle("a", "b", **ids) == [1, 2, "b", 3, "a"]
-    assert fill_in_the_middle("a", "b", order="prefix_first", **ids) == [1, "a", 2, "b", 3]
+    made = fill_in_the_middle("a", "b", before_prefix=1, before_suffix=2, before_middle=3)
+    assert made == [1, 2, "b", 3, "a"]
+    made = fill_in_the_middle(
+        "a", "b", before_prefix=1, before_suffix=2, before_middle=3, order="prefix_first"
+    )
+    assert made == [1, "a", 2, "b", 3]
 
 
 def test_ensembles(tokenizer: BpeTokenizer) -> None:

@@ -193,7 +193,7 @@ def ensemble(
         raise ParameterError(
             f"--tokenizer: {len(tokenizer)} for {len(model)} models; give one for each, or none"
         )
-    given = tokenizer or [None] * len(model)
+    given: list[str | None] = [*tokenizer] if tokenizer else [None] * len(model)
     models = [_load(name, one, None, semantics, 0.0) for name, one in zip(model, given, strict=True)]
     together = ByteEnsemble(models, kind=kind, weights=weight, alpha=alpha)  # type: ignore[arg-type]  # checked there
     data = _bytes(prompt)

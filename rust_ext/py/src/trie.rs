@@ -2,7 +2,7 @@
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
-use tokbench_core::bytelm::Trie;
+use tokbench_core::bytelm::{Number, Trie};
 
 use crate::door::{misuse, raise};
 
@@ -153,7 +153,7 @@ impl ByteTrie {
                     values[*place] > 0.0 && mask.is_none_or(|mask| mask.get(*place).is_some_and(|&on| on == 1))
                 };
                 let stand = ending.filter(stands);
-                births.extend(stand.map(|place| (at, self.trie.order()[place], f64::from(values[place]))));
+                births.extend(stand.map(|place| (at, self.trie.order()[place], values[place].double())));
             });
         }
         Ok((steps, births))

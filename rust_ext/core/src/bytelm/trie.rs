@@ -17,6 +17,11 @@ pub trait Number: Copy + Into<f64> {
     /// Itself where `on` is 1, zero where it is 0.
     #[must_use]
     fn masked(self, on: u8) -> Self;
+
+    /// In double precision.
+    fn double(self) -> f64 {
+        self.into()
+    }
 }
 
 impl Number for f32 {
