@@ -4,7 +4,27 @@ To add one: write a frozen dataclass of one of the three shapes of `tokbench.mea
 decorate it with `tokbench.plugin.register`.
 """
 
-from tokbench.metrics import fairness, information, length, vocabulary, words
+from tokbench.metrics import (
+    ambiguity,
+    characters,
+    code,
+    cognition,
+    fairness,
+    information,
+    integrity,
+    length,
+    lexicon,
+    morphology,
+    morphscore,
+    numbers,
+    utf8,
+    vocabulary,
+    words,
+)
 from tokbench.plugin import describe, names, parameters
 
-__all__ = ["describe", "fairness", "information", "length", "names", "parameters", "vocabulary", "words"]
+__all__ = [
+    "ambiguity", "characters", "code", "cognition", "describe", "fairness", "information", "integrity",
+    "length", "lexicon", "morphology", "morphscore", "names", "numbers", "parameters", "utf8", "vocabulary",
+    "words",
+]  # fmt: skip

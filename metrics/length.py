@@ -14,8 +14,10 @@ from tokbench.frame import ALL
 from tokbench.measurement import (
     About,
     Cell,
+    Columns,
     CorpusMetric,
     Derived,
+    DocumentCount,
     RatioOfSums,
     Setting,
     Statistic,
@@ -23,6 +25,7 @@ from tokbench.measurement import (
     Table,
     Undefined,
     Value,
+    divide,
     ratio,
 )
 from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens
@@ -193,7 +196,7 @@ class TokensPerLine(_TokensPer):
 
 @register
 @dataclass(frozen=True)
-class TokensPerDocument(CorpusMetric):
+class TokensPerDocument(RatioOfSums):
     """Tokens per document, N/D."""
 
     about: ClassVar[About] = About(
@@ -207,13 +210,11 @@ class TokensPerDocument(CorpusMetric):
         pitfalls="Languages are comparable on parallel text only.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
-        """Tokens."""
-        return (Tokens(),)
+    otherwise: ClassVar[str] = NO_DOCUMENTS
 
-    def reduce(self, stats: Stats) -> Value:
-        """N over the number of documents."""
-        return ratio(stats.total(Tokens()), stats.n_documents, NO_DOCUMENTS)
+    def terms(self) -> tuple[Statistic, Statistic]:
+        """Tokens and documents."""
+        return (Tokens(), DocumentCount())
 
 
 @register
@@ -269,3 +270,14 @@ class NormalizedSequenceLength(Derived):
             else:
                 value = ratio(own, other, f"{self.reference} has no tokens")
             yield Cell(group, value, "ratio_of_sums", table.n_documents[group])
+
+    def of_many(self, columns: Columns, tokenizer: str) -> dict[str, NDArray[np.float64]]:
+        """Ratios in every resample."""
+        assert self.reference is not None, "bound by evaluate"
+        return {
+            group: divide(
+                columns.value(TokenCount(), tokenizer, group),
+                columns.value(TokenCount(), self.reference, group),
+            )
+            for group in (*columns.groups, ALL)
+        }

@@ -63,6 +63,8 @@ from tokbench.measured import (
     inspected,
 )
 from tokbench.statistic import (
+    BlockCounts,
+    DocumentCount,
     DocumentRatio,
     Keyed,
     Kind,
@@ -83,9 +85,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "About",
+    "BlockCounts",
     "Cell",
+    "Columns",
     "CorpusMetric",
     "Derived",
+    "DocumentCount",
     "DocumentRatio",
     "Documents",
     "Encoded",
@@ -189,6 +194,10 @@ class Metric(ABC):
         """Return the metrics that this one stands for, after `bind`: one for each value of an open parameter."""
         return (self,)
 
+    def data(self) -> Mapping[str, str]:
+        """Return the names and fingerprints of the files that the parameters name: part of the signature."""
+        return {}
+
     def unit(self) -> str:
         """Return the unit of the value under these parameters."""
         return self.about.unit
@@ -198,10 +207,15 @@ class CorpusMetric(Metric):
     """A value of a tokenizer on some documents.
 
     ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
-    lacks a component that another group has.
+    lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
+    documents says so with ``reads_documents``: its interval is then the jackknife's, as that of types and n-grams.
+    One that reads the counts of types but not whose they are may say ``reads_ids = False``: intervals then pass over
+    the ids that do not occur.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"
+    reads_documents: ClassVar[bool] = False
+    reads_ids: ClassVar[bool] = True
     absent: ClassVar[str] = "does not occur here"
 
     @abstractmethod
@@ -303,6 +317,7 @@ class Cell:
         n: number of the parts.
         items: numerator and denominator of each item, ``(n, 2)``, for values that are a ratio of sums over items
             (gold words); the items must be the same and in one order for all tokenizers. Gives an interval.
+        interval: low and high of a 95 % interval that the metric knows by itself (of a correlation).
     """
 
     group: str
@@ -310,6 +325,7 @@ class Cell:
     aggregation: str
     n: int
     items: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -331,6 +347,22 @@ class Table:
         return {group: self.values[metric, tokenizer, group] for group in self.groups}
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The table in many resamples: each value is an array with one entry for each of them, NaN where undefined."""
+
+    groups: tuple[str, ...]
+    values: Mapping[tuple[Metric, str, str], NDArray[np.float64]]
+
+    def value(self, metric: Metric, tokenizer: str, group: str) -> NDArray[np.float64]:
+        """Return the values of a group, ``(columns,)``."""
+        return self.values[metric, tokenizer, group]
+
+    def row(self, metric: Metric, tokenizer: str) -> NDArray[np.float64]:
+        """Return the values of all groups, ``(groups, columns)``."""
+        return np.stack([self.values[metric, tokenizer, group] for group in self.groups])
+
+
 class Derived(Metric):
     """A value computed from the values of corpus metrics."""
 
@@ -344,6 +376,14 @@ class Derived(Metric):
     @abstractmethod
     def of(self, table: Table, tokenizer: str) -> Iterable[Cell]:
         """Return the values for one tokenizer."""
+
+    def of_many(self, columns: Columns, tokenizer: str) -> Mapping[str, NDArray[np.float64]] | None:
+        """Return the values of many resamples at once, by group, NaN where undefined; None (the default) to use `of`.
+
+        Must equal `of` in every column. Groups without an entry have no interval.
+        """
+        del columns, tokenizer
+        return None
 
     def compares_documents(self) -> bool:
         """Whether these parameters require parallel text."""
