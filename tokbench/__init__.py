@@ -31,6 +31,7 @@ from tokbench.pretokenize import Pretokenizer
 from tokbench.sweep import sweep
 from tokbench.tokenizer import Tokenizer
 from tokbench.training import train
+from tokbench.transplant.transplantation import transplant
 from tokbench.vocab import Vocab
 
 load = Tokenizer.load
@@ -56,4 +57,5 @@ __all__ = [
     "metrics",
     "sweep",
     "train",
+    "transplant",
 ]

@@ -71,10 +71,12 @@ def test_subword_takes_the_pieces_in_their_order() -> None:
     assert rows("subword(pieces=decay)", role="head")[0] == [(258, round(2 / 3, 6)), (100, thirds)]
 
 
-def test_subword_leaves_out_pieces_without_a_usable_row() -> None:
-    plan = parse("subword").plan(task(NEW, OLD, old_tokens=np.setdiff1d(np.arange(259), [258])))
-    assert plan.classes.tolist() == [RowClass.UNPLANNED, RowClass.COMBINED, RowClass.COMBINED]
-    assert plan.note(0) == "the old tokenizer has no pieces for its bytes"
+def test_pieces_without_a_usable_row_fall_apart() -> None:
+    without = rows("subword(pieces=sum)", old_tokens=np.setdiff1d(np.arange(259), [258]))
+    assert without[0] == [(256, 1.0), (99, 1.0), (100, 1.0)]
+    plan = parse("subword").plan(task(NEW, OLD, old_tokens=np.setdiff1d(np.arange(259), [120])))
+    assert plan.classes.tolist() == [RowClass.COMBINED, RowClass.UNPLANNED, RowClass.COMBINED]
+    assert plan.note(1) == "the old tokenizer has no pieces for its bytes"
 
 
 def test_mean_is_one_basis_row_over_usable_rows() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tokbench.cli import parameters
 from tokbench.cli.console import print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -48,22 +51,33 @@ def explain(
     from tokbench.algorithm import ALGORITHMS, describe
 
     about = describe(name)
+    print_about(about.as_dict(), ALGORITHMS.parameters(name), about.parameters, as_json=as_json)
+
+
+def print_about(
+    facts: Mapping[str, str],
+    parameters: Mapping[str, tuple[str, object]],
+    meanings: Mapping[str, str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a registered thing says about itself, and its parameters with type, default and meaning."""
     rows = [
-        {"parameter": key, "type": kind, "default": default, "meaning": about.parameters.get(key, "")}
-        for key, (kind, default) in ALGORITHMS.parameters(name).items()
+        {"parameter": key, "type": kind, "default": default, "meaning": meanings.get(key, "")}
+        for key, (kind, default) in parameters.items()
     ]
     if as_json:
-        print_json({**about.as_dict(), "parameters": rows})
+        print_json({**facts, "parameters": rows})
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    for key, value in about.as_dict().items():
+    lines = Table(box=None, show_header=False, pad_edge=False)
+    for key, value in facts.items():
         if value:
-            facts.add_row(Text(key, style="bold"), Text(value))
-    Console().print(facts)
+            lines.add_row(Text(key, style="bold"), Text(value))
+    Console().print(lines)
     if rows:
         table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
         for row in rows:

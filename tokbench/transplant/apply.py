@@ -84,8 +84,21 @@ def _check(plan: RowPlan, old: Matrix) -> None:
         raise TransplantError(message)
 
 
+# A mapped file is not writable, and neither need the other arrays be.
+_READ1 = {kind: numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.int64, numba.float32)}
+_READ2 = numba.types.Array(numba.float32, 2, "C", readonly=True)
+
+
 @numba.njit(
-    "void(int64[::1], int64[::1], int64[::1], float32[::1], float32[:, ::1], float32[:, ::1], float32[:, ::1])",
+    numba.void(
+        _READ1[numba.int64],
+        _READ1[numba.int64],
+        _READ1[numba.int64],
+        _READ1[numba.float32],
+        _READ2,
+        _READ2,
+        numba.float32[:, ::1],
+    ),
     parallel=True,
     cache=True,
 )

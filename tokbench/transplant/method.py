@@ -218,6 +218,19 @@ def spell(method: Method) -> str:
     return METHODS.spell(method)
 
 
+def shorten(spelling: str | Method) -> str:
+    """Return the spelling without the parameters that are as by default, for tables.
+
+    Example:
+        >>> shorten("subword(pieces=sum,weight=length,decay=0.5)")
+        'subword(pieces=sum)'
+    """
+    name, pairs = METHODS.parse_call(spell(parse(spelling)))
+    plain = dict(METHODS.parse_call(METHODS.spell(METHODS.class_of(name)()))[1])
+    given = [f"{key}={'none' if value is None else value}" for key, value in pairs if plain[key] != value]
+    return f"{name}({','.join(given)})" if given else name
+
+
 def choose(method: Method, parameter: str, value: str, allowed: Iterable[str]) -> str:
     """Return a parameter's value if it is one of those allowed.
 
@@ -229,3 +242,8 @@ def choose(method: Method, parameter: str, value: str, allowed: Iterable[str]) -
         message = f"{method.about.name}: {parameter}={value!r} is none of {', '.join(listed)}"
         raise TransplantError(message)
     return value
+
+
+def choose_method(*, donor: bool) -> Method:
+    """Return the method for a caller who names none: matching pursuit with a donor, else the mean of the pieces."""
+    return parse("omp" if donor and "omp" in names() else "subword")

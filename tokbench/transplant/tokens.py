@@ -70,6 +70,16 @@ class TokenTable:
         """Return the bytes of all ids back to back, and ``len + 1`` positions."""
         return flatten(list(self.texts))
 
+    def limited(self, rows: int) -> TokenTable:
+        """Return the table with every id from `rows` on made a hole: a matrix has no row for it."""
+        if rows >= len(self):
+            return self
+        kinds = self.kinds.copy()
+        kinds[rows:] = TokenKind.HOLE
+        texts = (*self.texts[:rows], *(b"" for _ in self.texts[rows:]))
+        second = {i: text for i, text in self.second.items() if i < rows}
+        return TokenTable(texts, kinds, second, {i: each for i, each in self.roles.items() if i < rows})
+
     @classmethod
     def of(cls, tokenizer: Tokenizer, *, roles: Mapping[str, tuple[str, ...]] | None = None) -> TokenTable:
         """Return the table of a tokenizer.

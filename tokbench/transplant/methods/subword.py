@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from tokbench.transplant.plan import RowPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from tokbench.tokenizer import Tokenizer
     from tokbench.transplant.method import Role, Task
@@ -96,20 +99,60 @@ class Subword(Method):
 def pieces_of(task: Task) -> list[list[int]]:
     """Return the old ids of every target's text; nothing where the old tokenizer cannot spell it.
 
-    The unknown token is no piece. A space that the old tokenizer puts before every text is taken away again: the
-    text of a token says itself whether it begins with one.
+    The unknown token is no piece. A piece without a usable row falls apart: into the two tokens that were merged into
+    it, or else into the longest usable tokens from the left. A space that the old tokenizer puts before every text is
+    taken away again: the text of a token says itself whether it begins with one.
     """
     unknown = task.old_tokenizer.unk_id
-    usable = np.zeros(task.n_old, dtype=bool)
+    usable = np.zeros(len(task.match.old), dtype=bool)
     usable[task.old_tokens] = True
+    apart = _Apart(task, usable)
     found = []
     for number, text in enumerate(task.target_texts):
         ids = spell_in(task.old_tokenizer, text, task.match.old.texts)
-        known = [i for i in ids if i != unknown and i < task.n_old and usable[i]]
-        found.append(known if len(known) == len(ids) else [])
+        parts = [[i] if usable[i] else apart.parts(i) for i in ids if i != unknown]
+        found.append([i for part in parts for i in part] if len(parts) == len(ids) and all(parts) else [])
         if number % 4096 == 0:
             task.report("reading", number, len(task.targets))
     return found
+
+
+class _Apart:
+    """Tokens without a usable row, in smaller ones."""
+
+    def __init__(self, task: Task, usable: NDArray[np.bool_]) -> None:
+        self._texts, self._usable = task.match.old.texts, usable
+        self._known: dict[int, list[int]] = {}
+        merges = task.old_tokenizer.merges
+        self._merged = {} if merges is None else {result: (left, right) for left, right, result in merges}
+
+    @cached_property
+    def _by_text(self) -> dict[bytes, int]:
+        return {self._texts[i]: i for i in np.flatnonzero(self._usable)[::-1].tolist() if self._texts[i]}
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._by_text), default=0)
+
+    def parts(self, token_id: int) -> list[int]:
+        """Return usable tokens that spell a token's bytes, or nothing."""
+        if token_id not in self._known:
+            both = [[i] if self._usable[i] else self.parts(i) for i in self._merged.get(token_id, ())]
+            merged = [i for part in both for i in part] if all(both) else []
+            self._known[token_id] = merged or self._from_left(self._texts[token_id])
+        return self._known[token_id]
+
+    def _from_left(self, text: bytes) -> list[int]:
+        ids, at = list[int](), 0
+        while at < len(text):
+            for length in range(min(self._longest, len(text) - at), 0, -1):
+                if text[at : at + length] in self._by_text:
+                    ids.append(self._by_text[text[at : at + length]])
+                    at += length
+                    break
+            else:
+                return []
+        return ids
 
 
 def spell_in(tokenizer: Tokenizer, text: bytes, texts: Sequence[bytes]) -> list[int]:
