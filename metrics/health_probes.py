@@ -12,8 +12,10 @@ ASCII = (
     "hello", "The quick brown fox.", "don't they'll WE'RE I'd", "a,b;c:d", "(x) [y] {z}", "<tag attr=\"v\">", "100%",
     "3.14159", "1,234,567", "2026-11-27T09:30:00Z", "user@example.org", "https://example.org/a?b=c&d=e#f",
     "snake_case_name", "camelCaseName", "SHOUTING_CONSTANT", "x = y + 1", "if (a && b || !c) { d++; }",
-    "for i in range(10): print(i)", "SELECT * FROM t WHERE a <> 'b'", "\\frac{a}{b} \\sum_{i=0}^n",
-    "C:\\temp\\file.txt",    "a/b/c.tar.gz", "***bold*** _it_ `code`", "{\"k\": [1, 2.5, null, true]}", "!?!?...---", "$5.00 & #1 ~ ^ | `",
+    "for i in range(10): print(i)", "SELECT * FROM t WHERE a <> 'b'",
+    "\\frac{a}{b} \\sum_{i=0}^n",
+    "C:\\temp\\file.txt",
+       "a/b/c.tar.gz", "***bold*** _it_ `code`", "{\"k\": [1, 2.5, null, true]}", "!?!?...---", "$5.00 & #1 ~ ^ | `",
 )  # fmt: skip
 SCRIPTS = (
     "naïve façade Größe", "Ağaç ıhlamur İzmir ŞİŞ", "Đường phố đẹp lắm", "žluťoučký kůň", "zażółć gęślą jaźń",
