@@ -13,7 +13,7 @@ import numpy as np
 
 from tokbench import _rust
 from tokbench.errors import MetricError
-from tokbench.measurement import EncodedBatch, Statistic, TextBatch
+from tokbench.measurement import BlockCounts, EncodedBatch, Statistic, TextBatch, collect
 from tokbench.metrics import kernels
 
 if TYPE_CHECKING:
@@ -113,6 +113,16 @@ class Types(Statistic):
         """Count ids; holes in the id space may make ids larger than the number of tokens."""
         size = max(batch.tokenizer.vocab_size, int(batch.ids.max(initial=0)) + 1)
         return kernels.count_types(batch.ids, size)[:size]
+
+    def collect_blocks(self, batch: EncodedBatch, places: NDArray[np.int16], blocks: int) -> BlockCounts:
+        """Count the ids that occur, by block of documents."""
+        counts = collect(batch, self)
+        ids = np.flatnonzero(counts)
+        rank = np.zeros(len(counts), np.int64)
+        rank[ids] = np.arange(len(ids))
+        cells = rank[batch.ids] * blocks + np.repeat(places, np.diff(batch.offsets))
+        table = np.bincount(cells, minlength=len(ids) * blocks).reshape(len(ids), blocks)
+        return BlockCounts(ids, table.astype(np.int64, copy=False), len(counts))
 
 
 def check_word_definition(metric: str, word: str | None) -> None:

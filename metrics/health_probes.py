@@ -14,8 +14,8 @@ ASCII = (
     "snake_case_name", "camelCaseName", "SHOUTING_CONSTANT", "x = y + 1", "if (a && b || !c) { d++; }",
     "for i in range(10): print(i)", "SELECT * FROM t WHERE a <> 'b'",
     "\\frac{a}{b} \\sum_{i=0}^n",
-    "C:\\temp\\file.txt",
-       "a/b/c.tar.gz", "***bold*** _it_ `code`", "{\"k\": [1, 2.5, null, true]}", "!?!?...---", "$5.00 & #1 ~ ^ | `",
+    "C:\\temp\\file.txt", "a/b/c.tar.gz", "***bold*** _it_ `code`", "{\"k\": [1, 2.5, null, true]}", "!?!?...---",
+    "$5.00 & #1 ~ ^ | `",
 )  # fmt: skip
 SCRIPTS = (
     "naïve façade Größe", "Ağaç ıhlamur İzmir ŞİŞ", "Đường phố đẹp lắm", "žluťoučký kůň", "zażółć gęślą jaźń",

@@ -86,6 +86,7 @@ class _OfTypes(CorpusMetric):
     """A metric of the counts by id."""
 
     pooling: ClassVar[str] = "micro_pooled"
+    reads_ids: ClassVar[bool] = False
 
     def statistics(self) -> tuple[Statistic, ...]:
         """Return the counts by id."""

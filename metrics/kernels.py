@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokbench.compiled import kernel as kernel
+from tokbench.metrics import kernels_plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ _IDS = "Array(uint32, 1, 'C', readonly=True)"
 _INTS = "Array(int64, 1, 'C', readonly=True)"
 
 
-@kernel(f"int64[::1]({_BYTES}, {_INTS})")
+@kernel(f"int64[::1]({_BYTES}, {_INTS})", plain=kernels_plain.count_characters)
 def count_characters(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     """Count code points per document; each byte outside of valid UTF-8 counts as one character."""
     n_documents = len(offsets) - 1
@@ -62,7 +63,7 @@ def count_characters(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     return result
 
 
-@kernel(f"int64[::1]({_BYTES}, {_INTS})")
+@kernel(f"int64[::1]({_BYTES}, {_INTS})", plain=kernels_plain.count_lines)
 def count_lines(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     """Count lines per document: line feeds, plus one for a last line without; an empty document is one line."""
     n_documents = len(offsets) - 1
@@ -79,7 +80,7 @@ def count_lines(data: NDArray[np.uint8], offsets: Ints) -> Ints:
     return result
 
 
-@kernel(f"Tuple((int64[::1], int64[::1], int64[::1]))({_BYTES}, {_INTS})")
+@kernel(f"Tuple((int64[::1], int64[::1], int64[::1]))({_BYTES}, {_INTS})", plain=kernels_plain.split_words)
 def split_words(data: NDArray[np.uint8], offsets: Ints) -> tuple[Ints, Ints, Ints]:
     """Find the words of Python's ``str.split()``: starts, ends, and the rows of the documents.
 
@@ -136,7 +137,7 @@ def split_words(data: NDArray[np.uint8], offsets: Ints) -> tuple[Ints, Ints, Int
     return starts[:n_words].copy(), ends[:n_words].copy(), rows
 
 
-@kernel(f"int64[::1]({_INTS}, {_INTS}, {_INTS}, {_INTS}, {_INTS})")
+@kernel(f"int64[::1]({_INTS}, {_INTS}, {_INTS}, {_INTS}, {_INTS})", plain=kernels_plain.count_whole_words)
 def count_whole_words(cuts: Ints, cut_rows: Ints, starts: Ints, ends: Ints, rows: Ints) -> Ints:
     """Count, per document, the words that no token boundary cuts.
 
@@ -157,7 +158,7 @@ def count_whole_words(cuts: Ints, cut_rows: Ints, starts: Ints, ends: Ints, rows
     return result
 
 
-@kernel(f"int64[::1]({_IDS}, int64)")
+@kernel(f"int64[::1]({_IDS}, int64)", plain=kernels_plain.count_types)
 def count_types(ids: NDArray[np.uint32], size: int) -> Ints:
     """Count the occurrences of each id below `size`; ids at or above it are counted in one last entry."""
     result = np.zeros(size + 1, np.int64)
@@ -167,7 +168,7 @@ def count_types(ids: NDArray[np.uint32], size: int) -> Ints:
     return result
 
 
-@kernel(f"int64[::1]({_IDS}, {_INTS}, int64)")
+@kernel(f"int64[::1]({_IDS}, {_INTS}, int64)", plain=kernels_plain.count_id)
 def count_id(ids: NDArray[np.uint32], offsets: Ints, wanted: int) -> Ints:
     """Count one id per document."""
     result = np.zeros(len(offsets) - 1, np.int64)

@@ -82,6 +82,7 @@ class VocabularyUtilisation(CorpusMetric):
 
     vocabulary: str = "declared"
     pooling: ClassVar[str] = "set_union"
+    reads_ids: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="vocabulary_utilisation",
         title="vocabulary utilisation",
@@ -120,6 +121,7 @@ class TypeTokenRatio(CorpusMetric):
     """Distinct tokens over tokens, V_obs/N."""
 
     pooling: ClassVar[str] = "micro_pooled"
+    reads_ids: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="type_token_ratio",
         title="type-token ratio",

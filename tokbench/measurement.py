@@ -63,6 +63,7 @@ from tokbench.measured import (
     inspected,
 )
 from tokbench.statistic import (
+    BlockCounts,
     DocumentCount,
     DocumentRatio,
     Keyed,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "About",
+    "BlockCounts",
     "Cell",
     "Columns",
     "CorpusMetric",
@@ -203,10 +205,13 @@ class CorpusMetric(Metric):
     ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
     lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
     documents says so with ``reads_documents``: its interval is then the jackknife's, as that of types and n-grams.
+    One that reads the counts of types but not whose they are may say ``reads_ids = False``: intervals then pass over
+    the ids that do not occur.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"
     reads_documents: ClassVar[bool] = False
+    reads_ids: ClassVar[bool] = True
     absent: ClassVar[str] = "does not occur here"
 
     @abstractmethod

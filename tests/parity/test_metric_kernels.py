@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
+import sys
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from tokbench import _rust, reference
 from tokbench.compiled import kernel
-from tokbench.metrics import kernels
+from tokbench.metrics import kernels, kernels_plain
 from tokbench.metrics.fairness import gini
 from tokbench.metrics.information import renyi_bits
 from tokbench.reference import metrics as slow
@@ -228,3 +230,48 @@ def test_without_a_cache_directory_a_kernel_is_compiled_with_a_warning(
     with pytest.warns(RuntimeWarning, match=r"double .*NUMBA_CACHE_DIR"):
         assert double(21) == 42
     assert double(4) == 8
+
+
+@given(DOCUMENTS, st.integers(0, 3), st.data())
+@settings(deadline=None, max_examples=150)
+def test_plain_forms_equal_their_kernels(documents: list[bytes], size: int, data: st.DataObject) -> None:
+    """The kernels are compiled here, since this process has imported numba; the plain forms are called by name."""
+    import numba
+
+    assert numba
+    text, offsets = pack(documents)
+    characters = kernels_plain.count_characters(text, offsets)
+    assert characters is None or characters.tolist() == kernels.count_characters(text, offsets).tolist()
+    valid = all(document.decode(errors="ignore").encode() == document for document in documents)
+    assert (characters is not None) == valid
+    assert kernels_plain.count_lines(text, offsets).tolist() == kernels.count_lines(text, offsets).tolist()
+    words = kernels.split_words(text, offsets)
+    for mine, theirs in zip(kernels_plain.split_words(text, offsets), words, strict=True):
+        assert mine.tolist() == theirs.tolist()
+    cuts, cut_rows, at = [], [0], 0
+    for document in documents:
+        ends = data.draw(st.sets(st.integers(0, len(document)), max_size=4))
+        cuts += sorted(at + end for end in ends)
+        cut_rows.append(len(cuts))
+        at += len(document)
+    arguments = (np.array(cuts, np.int64), np.array(cut_rows), *words)
+    assert (
+        kernels_plain.count_whole_words(*arguments).tolist() == kernels.count_whole_words(*arguments).tolist()
+    )
+    ids = text.astype(np.uint32)
+    assert kernels_plain.count_types(ids, size).tolist() == kernels.count_types(ids, size).tolist()
+    assert kernels_plain.count_id(ids, offsets, 32).tolist() == kernels.count_id(ids, offsets, 32).tolist()
+
+
+def test_plain_forms_serve_until_numba_is_worth_its_import() -> None:
+    code = """
+import sys, numpy as np
+from tokbench import compiled
+from tokbench.metrics import kernels, kernels_plain
+compiled.PLAIN_LIMIT = 10
+ids = np.arange(6, dtype=np.uint32)
+assert kernels.count_types(ids, 3).tolist() == [1, 1, 1, 3] and "numba" not in sys.modules
+assert kernels.count_types(ids, 3).tolist() == [1, 1, 1, 3] and "numba" not in sys.modules
+assert kernels.count_types(ids, 3).tolist() == [1, 1, 1, 3] and "numba" in sys.modules
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=300)
