@@ -33,7 +33,7 @@ def tokenizer_of(
     """Merge tokens of a small alphabet (places in the growing list) in this order."""
     made: list[bytes] = [b"a", b"b", b" "]
     ids = [97, 98, 32]
-    rows = []
+    rows: list[tuple[int, int, int]] = []
     for left, right in pairs:
         a, b = left % len(made), right % len(made)
         joined = made[a] + made[b]
