@@ -67,7 +67,8 @@ def special_tokens(tokenizer: Tokenizer) -> Verdict:
     special = dict(tokenizer.special_tokens)
     if not special:
         return Verdict("not_applicable", "there are no special tokens")
-    wrong = [text for text, token_id in special.items() if not 0 <= token_id < tokenizer.vocab.n_ids]
+    n_ids = tokenizer.vocab.n_ids
+    wrong = [text for text, token_id in special.items() if not 0 <= token_id < n_ids]
     doubled = len(special) - len(set(special.values()))
     names = list(special)
     asked = tokenizer.encode_batch([f"a{text}b" for text in names])
