@@ -8,10 +8,14 @@ from tokbench.metrics import (
     ambiguity,
     characters,
     code,
+    cognition,
     fairness,
     information,
     integrity,
     length,
+    lexicon,
+    morphology,
+    morphscore,
     numbers,
     utf8,
     vocabulary,
@@ -20,6 +24,7 @@ from tokbench.metrics import (
 from tokbench.plugin import describe, names, parameters
 
 __all__ = [
-    "ambiguity", "characters", "code", "describe", "fairness", "information", "integrity", "length", "names", "numbers",
-    "parameters", "utf8", "vocabulary", "words",
+    "ambiguity", "characters", "code", "cognition", "describe", "fairness", "information", "integrity",
+    "length", "lexicon", "morphology", "morphscore", "names", "numbers", "parameters", "utf8", "vocabulary",
+    "words",
 ]  # fmt: skip
