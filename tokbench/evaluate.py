@@ -417,7 +417,7 @@ class _Report:
         return cells, getattr(self._item_bounder, kind)(rows)
 
     def _item_cells(self, metric: VocabMetric) -> dict[str, list[tuple[Cell, Bounds]]]:
-        cells = {name: list(metric.cells(tokenizer)) for name, tokenizer in self._named.items()}
+        cells = {name: list(metric.beside(tokenizer, self._named)) for name, tokenizer in self._named.items()}
         bounds: dict[tuple[str, str], Bounds] = {}
         if self._how is not None and self._item_bounder is not None:
             rows: dict[tuple[str, str], Floats] = {}
