@@ -194,6 +194,10 @@ class Metric(ABC):
         """Return the metrics that this one stands for, after `bind`: one for each value of an open parameter."""
         return (self,)
 
+    def data(self) -> Mapping[str, str]:
+        """Return the names and fingerprints of the files that the parameters name: part of the signature."""
+        return {}
+
     def unit(self) -> str:
         """Return the unit of the value under these parameters."""
         return self.about.unit
@@ -301,6 +305,11 @@ class VocabMetric(Metric):
         """Return the value as a row of the report; override for values by group, such as gold data by language."""
         yield Cell("all", self.of(tokenizer), "vocabulary", tokenizer.vocab_size)
 
+    def beside(self, tokenizer: MeasuredTokenizer, others: Mapping[str, MeasuredTokenizer]) -> Iterable[Cell]:
+        """Return `cells`; override for a comparison with another of the evaluated tokenizers, by name."""
+        del others
+        yield from self.cells(tokenizer)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -313,6 +322,7 @@ class Cell:
         n: number of the parts.
         items: numerator and denominator of each item, ``(n, 2)``, for values that are a ratio of sums over items
             (gold words); the items must be the same and in one order for all tokenizers. Gives an interval.
+        interval: low and high of a 95 % interval that the metric knows by itself (of a correlation).
     """
 
     group: str
@@ -320,6 +330,7 @@ class Cell:
     aggregation: str
     n: int
     items: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ ORDER = (
     "counting",
     "count_files",
     "registry",
+    "lexicon",
     "steps",
     "segmenters",
     "counts",

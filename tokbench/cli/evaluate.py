@@ -33,6 +33,8 @@ tokbench eval a.tiktoken b.tiktoken --corpus sample --metrics all,-family:cost -
 
 tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
 
+tokbench eval a.tiktoken b.tiktoken --metrics "morphscore(gold=morphscore/data)" --per-group     no corpus needed
+
 [bold]Answers[/bold]
 
 NAME=PATH gives a tokenizer a name in the table; PATH@METHOD encodes its vocabulary by another method.
@@ -57,7 +59,7 @@ def evaluate(
             help="Directory or file of any known format: tokbench, tokenizer.json, SentencePiece .model, .tiktoken.",
         ),
     ],
-    corpus: parameters.Corpus,
+    corpus: parameters.OptionalCorpus = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -196,8 +198,11 @@ def evaluate(
         if intervals or baseline is not None
         else False
     )
-    opened = open_corpus(
-        corpus, languages=parameters.split_names(languages), document=document, parallel=parallel or None
+    chosen = parameters.split_names(languages)
+    opened = (
+        open_corpus(corpus, languages=chosen, document=document, parallel=parallel or None)
+        if corpus
+        else None
     )
     loaded = load_tokenizers(tokenizers, pretokenizer=pretokenizer)
     if equal_size is not None:
