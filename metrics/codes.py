@@ -182,6 +182,7 @@ class CodeBits(_Code):
 
     about: ClassVar[About] = About(
         name="code_bits",
+        family="information",
         title="bits per byte under a unigram or bigram code",
         formula="(Σ_d Σ_i -log2 q(t_i [| t_{i-1}]) and, with length=end, an end symbol per document) / B",
         unit="bits/byte",
@@ -211,6 +212,7 @@ class EntropyGap(_Code):
     in_all: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="entropy_gap",
+        family="information",
         title="gap to the entropy rate",
         formula="code_bits - rate, rate = entropy rate of the source in bits per unit",
         unit="bits/character",

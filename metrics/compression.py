@@ -23,6 +23,7 @@ class GraphemesPerToken(RatioOfSums):
     otherwise: ClassVar[str] = NO_TOKENS
     about: ClassVar[About] = About(
         name="graphemes_per_token",
+        family="length",
         title="grapheme clusters per token",
         formula="G / N",
         unit="graphemes/token",
@@ -45,6 +46,7 @@ class LinesPerToken(RatioOfSums):
     otherwise: ClassVar[str] = NO_TOKENS
     about: ClassVar[About] = About(
         name="lines_per_token",
+        family="length",
         title="lines per token",
         formula="Ln / N = 1 / tokens_per_line",
         unit="lines/token",
@@ -67,6 +69,7 @@ class MeanBytesPerToken(MeanOfRatios):
     otherwise: ClassVar[str] = NO_TOKENS
     about: ClassVar[About] = About(
         name="bytes_per_token_mean",
+        family="length",
         title="mean bytes per token of documents",
         formula="mean over documents with tokens of B_d / N_d",
         unit="bytes/token",
@@ -89,6 +92,7 @@ class MeanCharactersPerToken(MeanOfRatios):
     otherwise: ClassVar[str] = NO_TOKENS
     about: ClassVar[About] = About(
         name="characters_per_token_mean",
+        family="length",
         title="mean characters per token of documents",
         formula="mean over documents with tokens of C_d / N_d",
         unit="characters/token",

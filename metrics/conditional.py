@@ -97,6 +97,7 @@ class ConditionalEntropy(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="conditional_entropy",
+        family="information",
         title="conditional entropy H_k",
         formula="H_k = H(X_{k+1} | X_1 … X_k) over n-grams inside of documents; per byte: H_k · N / B",
         unit="bits/token",
@@ -141,6 +142,7 @@ class CapacityUtilisation(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="capacity_utilisation",
+        family="information",
         title="capacity utilisation",
         formula="H_k / log2 V; per byte: H_k · N / (8 B), the text's bytes as the channel",
         unit="share",
@@ -186,6 +188,7 @@ class ContextCoverage(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="context_coverage",
+        family="information",
         title="coverage of contexts",
         formula="|{contexts of k tokens seen ≥ m times}| / |contexts|; over tokens: weighted by their occurrences",
         unit="share",
@@ -224,6 +227,7 @@ class SampleCoverage(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="sample_coverage",
+        family="information",
         title="sample coverage of n-grams",
         formula="C = 1 - f1 / N, f1 = n-grams that occur once; f1 = N - 1 where all do",
         unit="share",

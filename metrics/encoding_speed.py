@@ -66,6 +66,7 @@ class EncodingSpeed(CorpusMetric):
     in_all: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="encoding_speed",
+        family="length",
         title="encoding speed",
         formula="B / 10⁶ / t, or N / t; t = time of one repetition over all documents. Median and quartiles of the "
         "repetitions, and cold: the evaluation's own encoding with its own threads",

@@ -35,6 +35,7 @@ class CostVariation(OfCosts):
 
     about: ClassVar[About] = About(
         name="cost_cov",
+        family="fairness",
         title="variation of costs",
         formula="sd(c) / mean(c), ddof 1, c = cost of a language",
         unit="ratio",
@@ -75,6 +76,7 @@ class Lorenz(OfCosts):
 
     about: ClassVar[About] = About(
         name="lorenz",
+        family="fairness",
         title="Lorenz curve of costs",
         formula="L(language) = Σ_{c_j ≤ c_language} c_j / Σ_j c_j, languages from the cheapest up; n = its rank",
         unit="share of all costs",
@@ -179,6 +181,7 @@ class WeightedGini(_Weighted):
     per: str | None = None
     about: ClassVar[About] = About(
         name="weighted_gini",
+        family="fairness",
         title="Gini of costs weighted by speakers",
         formula="Σ_ij w_i w_j |c_i - c_j| / (2 (Σ w)² mean_w(c)), w = speakers or writers of a language",
         unit="Gini coefficient",
@@ -232,6 +235,7 @@ class WeightedParity(_Weighted):
     needs_parallel: ClassVar[bool] = True
     about: ClassVar[About] = About(
         name="weighted_parity",
+        family="fairness",
         title="premium weighted by speakers",
         formula="Σ_l w_l premium(l | reference) / Σ_l w_l, the reference left out",
         unit="ratio",

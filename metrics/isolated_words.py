@@ -171,6 +171,7 @@ class IsolatedFertility(_Isolated):
 
     about: ClassVar[About] = About(
         name="isolated_fertility",
+        family="words",
         title="fertility of words in isolation",
         formula="Σ_w |T(w)| / W over word occurrences, or over different words",
         unit="tokens/word",
@@ -190,6 +191,7 @@ class IsolatedRetention(_Isolated):
 
     about: ClassVar[About] = About(
         name="isolated_strr",
+        family="words",
         title="single token retention rate of words in isolation",
         formula="|{w : |T(w)| = 1}| / W over word occurrences, or over different words",
         unit="share",
@@ -217,6 +219,7 @@ class IsolatedContinued(_Isolated):
 
     about: ClassVar[About] = About(
         name="isolated_pcw",
+        family="words",
         title="proportion of continued words in isolation",
         formula="|{w : |T(w)| ≠ 1}| / W = 1 - isolated_strr",
         unit="share",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -135,10 +136,12 @@ class Contexts:
     spectrum: Spectrum
     context_spectrum: Spectrum
 
-    @property
+    @cached_property
     def entropies(self) -> Floats:
         """Entropy of the successors of each context, in bits."""
-        found: Floats = np.maximum(0.0, np.log2(self.sizes) - self.information / self.sizes)
+        found: Floats = np.log2(self.sizes)
+        found -= self.information / self.sizes
+        np.maximum(0.0, found, out=found)
         return found
 
 

@@ -46,6 +46,7 @@ class NormalizedSequenceLength(Derived):
     reference: str | None = None
     about: ClassVar[About] = About(
         name="nsl",
+        family="length",
         title="normalized sequence length",
         formula="Σ_d |T(d)| / Σ_d |T_reference(d)|",
         unit="ratio",

@@ -57,6 +57,7 @@ class VocabularyOverlap(VocabMetric):
     against: str | None = None
     about: ClassVar[About] = About(
         name="vocabulary_overlap",
+        family="vocabulary",
         title="vocabulary overlap",
         formula="A, B = sets of token bytes: jaccard |A ∩ B| / |A ∪ B|, shared |A ∩ B|, only_here |A - B|, "
         "only_there |B - A|, contained |A ∩ B| / |A|",

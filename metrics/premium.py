@@ -70,6 +70,7 @@ class ParityMatrix(Metric):
     references: str | None = None
     about: ClassVar[About] = About(
         name="parity_matrix",
+        family="fairness",
         title="parity matrix",
         formula="|T(s_a)| / |T(s_b)| for all pairs: rows parity(reference=b), group a",
         unit="ratio",
@@ -140,6 +141,7 @@ class SentencePremium(AgainstReference):
     q: float | None = None
     about: ClassVar[About] = About(
         name="sentence_premium",
+        family="fairness",
         title="quantile of the premium of sentences",
         formula="quantile q over documents i of |T(s_i)| / |T(r_i)|, linear between order statistics",
         unit="ratio",
@@ -195,6 +197,7 @@ class ValidatedParity(AgainstReference):
     unk_limit: float = 0.1
     about: ClassVar[About] = About(
         name="validated_parity",
+        family="fairness",
         title="parity of languages with few unknown tokens",
         formula="parity where N_unk / N ≤ limit in both languages, else undefined",
         unit="ratio",

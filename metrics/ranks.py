@@ -52,6 +52,7 @@ class AverageTokenRank(_OfRanks):
 
     about: ClassVar[About] = About(
         name="average_token_rank",
+        family="vocabulary",
         title="average token rank",
         formula="Σ_r r · c_(r) / N, c_(1) ≥ c_(2) ≥ … the counts of the observed types",
         unit="rank",
@@ -84,6 +85,7 @@ class TokenRankQuantile(_OfRanks):
     relative: bool = True
     about: ClassVar[About] = About(
         name="token_rank_quantile",
+        family="vocabulary",
         title="quantile of token rank",
         formula="smallest r with c_(1) + … + c_(r) ≥ q N, over V_obs; relative=false: r itself",
         unit="share of types",
@@ -124,6 +126,7 @@ class PercentileFrequency(_OfRanks):
     high: float = 0.83
     about: ClassVar[About] = About(
         name="percentile_frequency",
+        family="vocabulary",
         title="percentile frequency",
         formula="Σ p_(r), r from min(⌊low n⌋, n-1) up to but not with min(⌊high n⌋, n-1), r from 0, n = V_obs",
         unit="share",

@@ -102,6 +102,7 @@ class SegmentationDifference(OfWords, RatioOfSums):
     otherwise: ClassVar[str] = NO_WORDS
     about: ClassVar[About] = About(
         name="segmentation_difference",
+        family="words",
         title="segmentation difference",
         formula="|{words cut at different places}| / W over word occurrences, each word encoded by itself",
         unit="share",

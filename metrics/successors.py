@@ -74,6 +74,7 @@ class BigramEntropy(_SuccessorEntropy):
     order: ClassVar[int] = 1
     about: ClassVar[About] = About(
         name="bigram_entropy",
+        family="information",
         title="bigram successor entropy",
         formula="Σ n_t η_t / Σ n_t over tokens with n_t ≥ m, η_t = H(successors of t) / log2 min(successors, n_t)",
         unit="share",
@@ -94,6 +95,7 @@ class TrigramEntropy(_SuccessorEntropy):
     order: ClassVar[int] = 2
     about: ClassVar[About] = About(
         name="trigram_entropy",
+        family="information",
         title="trigram successor entropy",
         formula="Σ n_st η_st / Σ n_st over pairs with n_st ≥ m, η as in bigram_entropy",
         unit="share",
@@ -118,6 +120,7 @@ class AccessorEfficiency(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="accessor_efficiency",
+        family="information",
         title="accessor efficiency",
         formula="mean over contexts of H(right neighbours) / log2 |accessors|, every context weighing the same",
         unit="share",
@@ -147,7 +150,10 @@ class AccessorEfficiency(CorpusMetric):
             return no_ngrams(self.order)
         size = stats.vocab_size
         if self.domain == "observed":
-            size = len(np.unique(last_ids(stats.keyed(Ngrams(n)), n, stats.remember("id_space", id_space))))
+            n_ids = stats.remember("id_space", id_space)
+            followed = np.zeros(n_ids, bool)
+            followed[last_ids(stats.keyed(Ngrams(n)), n, n_ids)] = True
+            size = int(np.count_nonzero(followed))
         if size < 2:
             return Undefined("one accessor only: log2(1) = 0")
         return float(found.entropies.mean() / math.log2(size))
@@ -162,6 +168,7 @@ class AccessorVariety(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="accessor_variety",
+        family="information",
         title="accessor variety",
         formula="mean over token types of |{different right neighbours}|; with ends=true each end of a "
         "document counts "

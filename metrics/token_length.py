@@ -103,6 +103,7 @@ class TokenLengthQuantile(CorpusMetric):
     pooling: ClassVar[str] = "micro_pooled"
     about: ClassVar[About] = About(
         name="token_length",
+        family="length",
         title="quantile of token length",
         formula="smallest L such that |{tokens of length ≤ L}| ≥ q · N; without q: 0.05, 0.25, 0.5, 0.75, 0.95 and 1",
         unit="bytes",
@@ -148,6 +149,7 @@ class TokenLengthShare(CorpusMetric):
     absent: ClassVar[str] = "no token is so long here"
     about: ClassVar[About] = About(
         name="token_length_share",
+        family="length",
         title="histogram of token length",
         formula="|{tokens of length L}| / N, for every L that occurs",
         unit="share",
@@ -194,6 +196,7 @@ class CharacterWeightedLength(RatioOfSums):
     otherwise: ClassVar[str] = "no text in any token"
     about: ClassVar[About] = About(
         name="character_weighted_length",
+        family="length",
         title="character-weighted token length",
         formula="Σ len² / Σ len over the tokens of the text",
         unit="characters",
@@ -236,6 +239,7 @@ class VocabularyTokenLength(VocabMetric):
     length_in: str = "byte"
     about: ClassVar[About] = About(
         name="vocabulary_token_length",
+        family="length",
         title="length of the vocabulary's tokens",
         formula="mean over the entries of their length; with q: the smallest L that a share q of them do not exceed",
         unit="bytes",

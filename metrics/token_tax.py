@@ -83,6 +83,7 @@ class TokenTax(AgainstReference):
     item: str | None = None
     about: ClassVar[About] = About(
         name="token_tax",
+        family="fairness",
         title="token tax",
         formula="ρ = N_language / N_reference: api_cost ρ, context 1/ρ, kv_cache ρ, dense_flops ρ, "
         "attention_flops ρ²",
@@ -131,6 +132,7 @@ class ModelCost(CorpusMetric):
     table: str | None = None
     about: ClassVar[About] = About(
         name="model_cost",
+        family="fairness",
         title="cost of a document with a model",
         formula="n = N / documents; price n · p / 1000; documents_in_context window / n; kv_cache_bytes 2 · layers · "
         "kv_heads · head_width · bytes · n; training_flops 6 P n + 6 layers · width · n²",

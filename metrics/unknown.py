@@ -60,6 +60,7 @@ class UnknownCharacterShare(RatioOfSums):
     otherwise: ClassVar[str] = "no characters"
     about: ClassVar[About] = About(
         name="unk_characters",
+        family="vocabulary",
         title="characters lost to the unknown token",
         formula="Σ characters covered by unknown tokens / C",
         unit="share",
@@ -129,6 +130,7 @@ class UnknownByScriptRate(CorpusMetric):
     absent: ClassVar[str] = "no text in this script"
     about: ClassVar[About] = About(
         name="unk_by_script",
+        family="vocabulary",
         title="unknown-token rate by script",
         formula="unknown tokens / tokens of a script; over=characters: characters that its unknown tokens cover / "
         "characters of the script. Scripts are ISO 15924 codes",

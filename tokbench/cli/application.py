@@ -63,6 +63,7 @@ def _register() -> None:
         transplant,
         words,
     )
+    from tokbench.cli import bytes as byte_verbs
 
     for verb in (
         train,
@@ -76,6 +77,7 @@ def _register() -> None:
         corpora,
         metrics,
         algorithms,
+        byte_verbs,
     ):
         verb.register(app)
 
