@@ -123,11 +123,28 @@ def test_twin_on_real_text(shared: Path, spec: str) -> None:
 
 # Scripts that meet, and what is common to all of them at every place between two of them.
 MIXED = ["Word", "слово", "漢", "カナ", "かな", "ไทย", "မြန်မာ", "ខ្មែរ", "ລາວ", "한글"]
-MIXED += [" ", "  ", "\n", "!?", "1234567", "\u0301", "\u200d", "\uffff", "HTTPServer", "a_b", "don’t", "👍🏽", "🇩🇪", "3\ufe0f\u20e3"]
+MIXED += [
+    " ",
+    "  ",
+    "\n",
+    "!?",
+    "1234567",
+    "\u0301",
+    "\u200d",
+    "\uffff",
+    "HTTPServer",
+    "a_b",
+    "don’t",
+    "👍🏽",
+    "🇩🇪",
+    "3\ufe0f\u20e3",
+]
 
 
 @pytest.mark.parametrize("spec", [*sorted(reference.SCRIPT_AWARE), "camel_case"])
-@given(parts=st.lists(st.sampled_from([*(part.encode() for part in MIXED), b"\xff", b"\xe6\xbc"]), max_size=12))
+@given(
+    parts=st.lists(st.sampled_from([*(part.encode() for part in MIXED), b"\xff", b"\xe6\xbc"]), max_size=12)
+)
 def test_twin_where_scripts_meet(spec: str, parts: list[bytes]) -> None:
     data = b"".join(parts)
     assert Pretokenizer(spec).split(data) == reference.split(spec, data)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tokbench.checkpoint import Checkpoint
     from tokbench.tokenizer import Tokenizer
 
 _COMMON = ("min_frequency", "max_token_length", "tie_break", "weights", "alpha")
@@ -48,6 +49,7 @@ class Superword(Algorithm):
     forbidden: str | None = ": "
     keep_absent: bool = False
 
+    checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="superword",
         aliases=("superbpe",),
@@ -106,6 +108,7 @@ class Superword(Algorithm):
             vetoes=vetoes(self.max_words, self.forbidden),
             keep_absent=self.keep_absent,
             allow_smaller=request.allow_smaller,
+            checkpoint=_part(request, "second"),
             progress=request.progress,
             report={"algorithm": "superword", "first_pretokenizer": first.pretokenizer},
             **common,
@@ -132,6 +135,7 @@ class Superword(Algorithm):
                 vocab_size=self._size(request),
                 special_tokens=request.special_tokens,
                 allow_smaller=request.allow_smaller,
+                checkpoint=_part(request, "first"),
                 progress=request.progress,
                 **known,
             )
@@ -160,9 +164,15 @@ class Superword(Algorithm):
             request.corpus(self),
             self.second,
             threads=request.threads,
+            checkpoint=_part(request, "second"),
             progress=request.progress,
             **request.counting,
         )
+
+
+def _part(request: Request, stage: str) -> Checkpoint | None:
+    """Return the work directory of a stage: each keeps its own merges, the second its own counts too."""
+    return None if request.checkpoint is None else request.checkpoint.part(stage)
 
 
 def vetoes(max_words: int | None, forbidden: str | None) -> Vetoes:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tokbench.cli import parameters
-from tokbench.cli.console import print_json
+from tokbench.cli.explaining import explain as explain_entry
+from tokbench.cli.explaining import list_entries
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -23,20 +24,9 @@ def register(app: typer.Typer) -> None:
 @application.command("list")
 def list_algorithms(as_json: parameters.AsJson = False) -> None:
     """List the algorithms that 'tokbench train --algorithm' takes."""
-    from tokbench.algorithm import describe, names
+    from tokbench.algorithm import ALGORITHMS
 
-    rows = [describe(name) for name in names()]
-    if as_json:
-        print_json([{"name": row.name, "summary": row.summary} for row in rows])
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("algorithm", "what", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(Text(row.name, style="bold"), Text(row.summary))
-    Console().print(table)
+    list_entries(ALGORITHMS, as_json=as_json)
 
 
 @application.command("explain", no_args_is_help=True)
@@ -45,37 +35,7 @@ def explain(
     as_json: parameters.AsJson = False,
 ) -> None:
     """Explain one algorithm: definition, parameters, source, what can be exported."""
-    from tokbench.algorithm import ALGORITHMS, describe
+    from tokbench.algorithm import ALGORITHMS
 
-    about = describe(name)
-    rows = [
-        {"parameter": key, "type": kind, "default": default, "meaning": about.parameters.get(key, "")}
-        for key, (kind, default) in ALGORITHMS.parameters(name).items()
-    ]
-    if as_json:
-        print_json({**about.as_dict(), "parameters": rows})
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    for key, value in about.as_dict().items():
-        if value:
-            facts.add_row(Text(key, style="bold"), Text(value))
-    Console().print(facts)
-    if rows:
-        table = Table("parameter", "type", "default", "meaning", box=None, pad_edge=False)
-        for row in rows:
-            default = row["default"]
-            shown = (
-                "none" if default is None else str(default).lower() if isinstance(default, bool) else default
-            )
-            table.add_row(
-                Text(str(row["parameter"]), style="bold"),
-                Text(str(row["type"])),
-                Text(str(shown)),
-                Text(str(row["meaning"])),
-            )
-        Console().print()
-        Console().print(table)
+    algorithm = ALGORITHMS.class_of(name)
+    explain_entry(ALGORITHMS, name, algorithm.about.as_dict() | algorithm.abilities(), as_json=as_json)

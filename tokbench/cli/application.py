@@ -49,9 +49,20 @@ def _root(
 
 
 def _register() -> None:
-    from tokbench.cli import algorithms, corpora, count, decode, encode, evaluate, extend, metrics, train
+    from tokbench.cli import (
+        algorithms,
+        corpora,
+        count,
+        decode,
+        encode,
+        evaluate,
+        extend,
+        metrics,
+        steps,
+        train,
+    )
 
-    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms):
+    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms, steps):
         verb.register(app)
 
 

@@ -81,6 +81,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
 }
 
 _EMOJI = r"\p{Extended_Pictographic}[\U0001F3FB-\U0001F3FF]?[\uFE0F\uFE0E]?"
+_CAPITALS, _SMALL = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}\u200D]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}\u200D]"
 _AFTER_APOSTROPHE = r"(?:['\u2019][\p{Ll}\p{Lm}\p{Lo}\p{M}]+)?"
 _REST = "|".join(
     [
@@ -93,9 +94,7 @@ _REST = "|".join(
 )
 SCRIPT_AWARE: dict[str, tuple[str, str]] = {
     "script_aware": (
-        rf" ?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}\u200D]*[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}\u200D]+{_AFTER_APOSTROPHE}"
-        rf"| ?[\p{{Lu}}\p{{Lt}}\p{{Lm}}\p{{Lo}}\p{{M}}\u200D]+[\p{{Ll}}\p{{Lm}}\p{{Lo}}\p{{M}}\u200D]*{_AFTER_APOSTROPHE}"
-        rf"|{_REST}",
+        f" ?{_CAPITALS}*{_SMALL}+{_AFTER_APOSTROPHE}| ?{_CAPITALS}+{_SMALL}*{_AFTER_APOSTROPHE}|{_REST}",
         rf" ?\p{{L}}\p{{M}}*|{_REST}",
     ),
     "script_aware_o200k": (

@@ -26,6 +26,7 @@ mod disjoint;
 mod floors;
 mod follow;
 mod gains;
+mod goal;
 mod groups;
 mod heap;
 mod index;

@@ -5,6 +5,7 @@
 //! token may be made again. Every merge makes more of a longest token, so the run ends for every τ.
 
 use super::Engine;
+use super::goal::{check_goal, exhausted};
 use crate::{Control, Error, Result};
 
 /// What becomes of the remaining occurrences of a deleted token.
@@ -143,14 +144,7 @@ pub fn run_picky(
 ) -> Result<Operations> {
     let mut presence = Presence::new(engine.tokens().len());
     let at_start = presence.len();
-    if vocab_size < at_start {
-        return Err(Error::Parameter {
-            name: "vocab_size",
-            message: format!(
-                "must be at least {at_start}, the special tokens and the alphabet together; got {vocab_size}"
-            ),
-        });
-    }
+    check_goal(vocab_size, at_start)?;
     let mut operations = Operations::default();
     let mut furthest = at_start;
     control.start("merging", vocab_size - at_start);
@@ -160,15 +154,7 @@ pub fn run_picky(
             if allow_smaller {
                 break;
             }
-            return Err(Error::Exhausted {
-                requested: vocab_size,
-                possible: presence.len(),
-                message: format!(
-                    "no pair is left that occurs at least {} times; use more text, a smaller vocab_size or \
-                     allow_smaller",
-                    engine.setup().min_frequency.max(1)
-                ),
-            });
+            return Err(exhausted(engine, vocab_size, presence.len()));
         };
         let (left, right) = (best.left, best.right);
         let before = [

@@ -1,6 +1,7 @@
 //! Plain BPE: take the most frequent pair until the vocabulary is full.
 
 use super::Engine;
+use super::goal::{check_goal, exhausted};
 use crate::{Control, Error, Result};
 
 /// What a training run did, step by step.
@@ -30,14 +31,7 @@ pub fn run_plain(
     control: &Control,
 ) -> Result<Log> {
     let at_start = engine.tokens().len() as u64;
-    if vocab_size < at_start {
-        return Err(Error::Parameter {
-            name: "vocab_size",
-            message: format!(
-                "must be at least {at_start}, the special tokens and the alphabet together; got {vocab_size}"
-            ),
-        });
-    }
+    check_goal(vocab_size, at_start)?;
     let mut log = Log::default();
     control.start("merging", vocab_size - at_start);
     while (engine.tokens().len() as u64) < vocab_size {
@@ -47,15 +41,7 @@ pub fn run_plain(
                 break;
             }
             let possible = engine.tokens().len() as u64;
-            return Err(Error::Exhausted {
-                requested: vocab_size,
-                possible,
-                message: format!(
-                    "no pair is left that occurs at least {} times; use more text, a smaller vocab_size or \
-                     allow_smaller",
-                    engine.setup().min_frequency.max(1)
-                ),
-            });
+            return Err(exhausted(engine, vocab_size, possible));
         };
         let merged = engine.merge(best.left, best.right, control)?;
         log.left.push(best.left);
