@@ -4,7 +4,22 @@ To add one: write a frozen dataclass of one of the three shapes of `tokbench.mea
 decorate it with `tokbench.plugin.register`.
 """
 
-from tokbench.metrics import fairness, information, length, vocabulary, words
+from tokbench.metrics import (
+    ambiguity,
+    characters,
+    code,
+    fairness,
+    information,
+    integrity,
+    length,
+    numbers,
+    utf8,
+    vocabulary,
+    words,
+)
 from tokbench.plugin import describe, names, parameters
 
-__all__ = ["describe", "fairness", "information", "length", "names", "parameters", "vocabulary", "words"]
+__all__ = [
+    "ambiguity", "characters", "code", "describe", "fairness", "information", "integrity", "length", "names", "numbers",
+    "parameters", "utf8", "vocabulary", "words",
+]  # fmt: skip

@@ -18,6 +18,7 @@ from tokbench.frame import ALL, MACRO
 from tokbench.measurement import (
     About,
     Cell,
+    Columns,
     CorpusMetric,
     Derived,
     Setting,
@@ -25,6 +26,7 @@ from tokbench.measurement import (
     Undefined,
     Value,
     defined,
+    divide,
     ratio,
 )
 from tokbench.metrics.length import (
@@ -38,6 +40,8 @@ from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 COSTS: dict[str, CorpusMetric] = {
     "document": TokensPerDocument(),
@@ -108,6 +112,19 @@ class Parity(Derived):
         mean = fmean(values) if values else next(iter(others), alone)
         yield Cell(MACRO, mean, "macro_languages", len(values))
 
+    def of_many(self, columns: Columns, tokenizer: str) -> dict[str, NDArray[np.float64]]:
+        """Premiums and their mean in every resample."""
+        assert self.reference is not None, "bound by evaluate"
+        counts = columns.row(TokenCount(), tokenizer)
+        counts[counts == 0] = np.nan
+        premiums = counts / counts[columns.groups.index(self.reference)]
+        made = dict(zip(columns.groups, premiums, strict=True))
+        others = np.stack(
+            [row for group, row in made.items() if group != self.reference] or [counts[0] * np.nan]
+        )
+        known = np.isfinite(others)
+        return {**made, MACRO: divide(np.where(known, others, 0).sum(axis=0), known.sum(axis=0))}
+
 
 def _premium(count: Value, base: Value, reference: str) -> Value:
     if isinstance(count, Undefined):
@@ -157,9 +174,23 @@ class _OfCosts(Derived):
         )
         yield Cell(ALL, self.over(costs), "over_groups", len(costs))
 
+    def of_many(self, columns: Columns, tokenizer: str) -> dict[str, NDArray[np.float64]] | None:
+        """Return the statistic in every resample, at once where all groups have a cost in all of them."""
+        if len(columns.groups) < 2:
+            return None
+        written = np.isfinite(columns.row(TokensPerByte(), tokenizer))
+        costs = columns.row(self.cost(), tokenizer)
+        if not written.all() or not np.isfinite(costs).all():
+            return None
+        return {ALL: self.over_many(costs)}
+
     @abstractmethod
     def over(self, costs: list[float]) -> Value:
         """Return the statistic of the costs."""
+
+    @abstractmethod
+    def over_many(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the statistic of each column of the costs, ``(groups, columns)``; NaN where undefined."""
 
 
 @register
@@ -191,6 +222,12 @@ class Gini(_OfCosts):
             return Undefined(f"{len(costs)} groups with a cost, at least 2 needed")
         return gini(costs) if sum(costs) else Undefined("no tokens")
 
+    def over_many(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Gini of each column."""
+        ordered = np.sort(costs, axis=0)
+        n = len(ordered)
+        return divide((2 * np.arange(n) - n + 1) @ ordered, n * ordered.sum(axis=0))
+
 
 @register
 @dataclass(frozen=True)
@@ -214,6 +251,10 @@ class CostRatio(_OfCosts):
         if len(costs) < 2:
             return Undefined(f"{len(costs)} groups with a cost, at least 2 needed")
         return ratio(max(costs), min(costs), "a group has no tokens")
+
+    def over_many(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """max/min of each column."""
+        return divide(costs.max(axis=0), costs.min(axis=0))
 
 
 def gini(costs: list[float]) -> float:

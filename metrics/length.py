@@ -14,14 +14,18 @@ from tokbench.frame import ALL
 from tokbench.measurement import (
     About,
     Cell,
+    Columns,
     CorpusMetric,
     Derived,
+    DocumentCount,
+    RatioOfSums,
     Setting,
     Statistic,
     Stats,
     Table,
     Undefined,
     Value,
+    divide,
     ratio,
 )
 from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens
@@ -29,6 +33,11 @@ from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tokbench.measurement import Totals
 
 NO_TOKENS = "no tokens"
 NO_DOCUMENTS = "no documents"
@@ -64,10 +73,14 @@ class TokenCount(CorpusMetric):
         """N; undefined where there is no document at all."""
         return float(stats.total(Tokens())) if stats.n_documents else Undefined(NO_DOCUMENTS)
 
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64]:
+        """N of every resample."""
+        return totals(Tokens())
+
 
 @register
 @dataclass(frozen=True)
-class BytesPerToken(CorpusMetric):
+class BytesPerToken(RatioOfSums):
     """Compression rate B/N in UTF-8 bytes."""
 
     about: ClassVar[About] = About(
@@ -83,18 +96,16 @@ class BytesPerToken(CorpusMetric):
         "with the vocabulary size; better compression does not imply a better model.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    otherwise: ClassVar[str] = NO_TOKENS
+
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Bytes and tokens."""
         return (Bytes(), Tokens())
-
-    def reduce(self, stats: Stats) -> Value:
-        """B/N; undefined without tokens."""
-        return ratio(stats.total(Bytes()), stats.total(Tokens()), NO_TOKENS)
 
 
 @register
 @dataclass(frozen=True)
-class CharactersPerToken(CorpusMetric):
+class CharactersPerToken(RatioOfSums):
     """Compression rate C/N in code points."""
 
     about: ClassVar[About] = About(
@@ -108,29 +119,22 @@ class CharactersPerToken(CorpusMetric):
         pitfalls="Code points, not what a reader sees as a character. Scripts differ in what one character says.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    otherwise: ClassVar[str] = NO_TOKENS
+
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Characters and tokens."""
         return (Characters(), Tokens())
 
-    def reduce(self, stats: Stats) -> Value:
-        """C/N; undefined without tokens."""
-        return ratio(stats.total(Characters()), stats.total(Tokens()), NO_TOKENS)
-
 
 @dataclass(frozen=True)
-class _TokensPer(CorpusMetric):
+class _TokensPer(RatioOfSums):
     """Tokens over the total of another statistic."""
 
     per: ClassVar[Statistic]
-    missing: ClassVar[str]
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Tokens and the divisor."""
         return (Tokens(), self.per)
-
-    def reduce(self, stats: Stats) -> Value:
-        """N over the divisor's total."""
-        return ratio(stats.total(Tokens()), stats.total(self.per), self.missing)
 
 
 @register
@@ -139,7 +143,7 @@ class TokensPerByte(_TokensPer):
     """The cost of a byte, N/B."""
 
     per: ClassVar[Statistic] = Bytes()
-    missing: ClassVar[str] = "no bytes"
+    otherwise: ClassVar[str] = "no bytes"
     about: ClassVar[About] = About(
         name="tokens_per_byte",
         title="tokens per byte",
@@ -158,7 +162,7 @@ class TokensPerCharacter(_TokensPer):
     """The cost of a character, N/C."""
 
     per: ClassVar[Statistic] = Characters()
-    missing: ClassVar[str] = "no characters"
+    otherwise: ClassVar[str] = "no characters"
     about: ClassVar[About] = About(
         name="tokens_per_character",
         title="tokens per character",
@@ -177,7 +181,7 @@ class TokensPerLine(_TokensPer):
     """Tokens per line, N/Ln."""
 
     per: ClassVar[Statistic] = Lines()
-    missing: ClassVar[str] = "no lines"
+    otherwise: ClassVar[str] = "no lines"
     about: ClassVar[About] = About(
         name="tokens_per_line",
         title="tokens per line",
@@ -192,7 +196,7 @@ class TokensPerLine(_TokensPer):
 
 @register
 @dataclass(frozen=True)
-class TokensPerDocument(CorpusMetric):
+class TokensPerDocument(RatioOfSums):
     """Tokens per document, N/D."""
 
     about: ClassVar[About] = About(
@@ -206,13 +210,11 @@ class TokensPerDocument(CorpusMetric):
         pitfalls="Languages are comparable on parallel text only.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
-        """Tokens."""
-        return (Tokens(),)
+    otherwise: ClassVar[str] = NO_DOCUMENTS
 
-    def reduce(self, stats: Stats) -> Value:
-        """N over the number of documents."""
-        return ratio(stats.total(Tokens()), stats.n_documents, NO_DOCUMENTS)
+    def terms(self) -> tuple[Statistic, Statistic]:
+        """Tokens and documents."""
+        return (Tokens(), DocumentCount())
 
 
 @register
@@ -268,3 +270,14 @@ class NormalizedSequenceLength(Derived):
             else:
                 value = ratio(own, other, f"{self.reference} has no tokens")
             yield Cell(group, value, "ratio_of_sums", table.n_documents[group])
+
+    def of_many(self, columns: Columns, tokenizer: str) -> dict[str, NDArray[np.float64]]:
+        """Ratios in every resample."""
+        assert self.reference is not None, "bound by evaluate"
+        return {
+            group: divide(
+                columns.value(TokenCount(), tokenizer, group),
+                columns.value(TokenCount(), self.reference, group),
+            )
+            for group in (*columns.groups, ALL)
+        }

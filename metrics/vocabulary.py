@@ -26,6 +26,7 @@ from tokbench.measurement import (
     Value,
     VocabMetric,
     defined,
+    divide,
     ratio,
 )
 from tokbench.metrics.counting import Tokens, Types, Unknowns
@@ -34,6 +35,10 @@ from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from tokbench.measurement import Totals
 
 VOCABULARIES = ("declared", "regular")
 """Declared: every id, special tokens included. Regular: without special tokens."""
@@ -160,6 +165,10 @@ class UnknownRate(CorpusMetric):
         if stats.unk_id is None:
             return Undefined("the tokenizer declares no unknown token")
         return ratio(stats.total(Unknowns()), stats.total(Tokens()), NO_TOKENS)
+
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64]:
+        """N_unk/N of every resample; called where there is an unknown token only, as elsewhere nothing varies."""
+        return divide(totals(Unknowns()), totals(Tokens()))
 
 
 @register

@@ -8,11 +8,27 @@ word between white space.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from tokbench.measurement import About, CorpusMetric, Setting, Statistic, Stats, Undefined, Value, ratio
+from tokbench.measurement import (
+    About,
+    CorpusMetric,
+    RatioOfSums,
+    Setting,
+    Statistic,
+    Stats,
+    Undefined,
+    Value,
+    divide,
+)
 from tokbench.metrics.counting import Tokens, WholeWords, Words, check_word_definition
 from tokbench.plugin import register
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tokbench.measurement import Totals
 
 NO_WORDS = "no words"
 
@@ -39,7 +55,7 @@ class _OfWords(CorpusMetric):
 
 @register
 @dataclass(frozen=True)
-class Fertility(_OfWords):
+class Fertility(_OfWords, RatioOfSums):
     """Tokens per word, N/W.
 
     Example:
@@ -59,18 +75,16 @@ class Fertility(_OfWords):
         "languages it mostly measures the language mix. Words in isolation and mean of ratios give other numbers.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
+    otherwise: ClassVar[str] = NO_WORDS
+
+    def terms(self) -> tuple[Statistic, Statistic]:
         """Tokens and words."""
         return (Tokens(), Words(self.definition))
-
-    def reduce(self, stats: Stats) -> Value:
-        """N/W; undefined without words."""
-        return ratio(stats.total(Tokens()), stats.total(Words(self.definition)), NO_WORDS)
 
 
 @register
 @dataclass(frozen=True)
-class SingleTokenRetention(_OfWords):
+class SingleTokenRetention(_OfWords, RatioOfSums):
     """STRR: share of the words in running text that no token boundary cuts."""
 
     about: ClassVar[About] = About(
@@ -86,13 +100,11 @@ class SingleTokenRetention(_OfWords):
         "where words are not written apart.",
     )
 
-    def statistics(self) -> tuple[Statistic, ...]:
-        """Words and whole words."""
-        return (Words(self.definition), WholeWords(self.definition))
+    otherwise: ClassVar[str] = NO_WORDS
 
-    def reduce(self, stats: Stats) -> Value:
-        """Whole words over words; undefined without words."""
-        return ratio(stats.total(WholeWords(self.definition)), stats.total(Words(self.definition)), NO_WORDS)
+    def terms(self) -> tuple[Statistic, Statistic]:
+        """Whole words and words."""
+        return (WholeWords(self.definition), Words(self.definition))
 
 
 @register
@@ -120,4 +132,9 @@ class ContinuedWords(_OfWords):
         words = stats.total(Words(self.definition))
         if words == 0:
             return Undefined(NO_WORDS)
-        return (words - stats.total(WholeWords(self.definition))) / words
+        return float((words - stats.total(WholeWords(self.definition))) / words)
+
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64]:
+        """Cut words over words of every resample."""
+        words = totals(Words(self.definition))
+        return divide(words - totals(WholeWords(self.definition)), words)

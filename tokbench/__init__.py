@@ -19,7 +19,7 @@ if _rust.__version__ != __version__:
     )
     raise ImportError(message)
 
-from tokbench import corpora, metrics
+from tokbench import bytelm, corpora, metrics
 from tokbench.corpus import Corpus, Document
 from tokbench.counts import PretokenCounts, count, count_texts
 from tokbench.encoding import Encoding
@@ -31,6 +31,7 @@ from tokbench.pretokenize import Pretokenizer
 from tokbench.sweep import sweep
 from tokbench.tokenizer import Tokenizer
 from tokbench.training import train
+from tokbench.transplant.transplantation import transplant
 from tokbench.vocab import Vocab
 
 load = Tokenizer.load
@@ -46,6 +47,7 @@ __all__ = [
     "Tokenizer",
     "Vocab",
     "__version__",
+    "bytelm",
     "corpora",
     "count",
     "count_texts",
@@ -55,4 +57,5 @@ __all__ = [
     "metrics",
     "sweep",
     "train",
+    "transplant",
 ]

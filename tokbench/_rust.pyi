@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 __all__ = [
     "BUILD_PROFILE",
     "BpeEncoder",
+    "ByteTrie",
     "CountStream",
     "Counter",
     "DocumentReader",
@@ -567,3 +568,27 @@ class SageCutter:
         threads: int,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.uint64]]: ...
+
+@final
+class ByteTrie:
+    """A byte-sorted vocabulary, owned by Rust."""
+
+    def __new__(
+        cls, arena: NDArray[np.uint8], offsets: NDArray[np.int64], ids: NDArray[np.uint32]
+    ) -> ByteTrie: ...
+    @property
+    def order(self) -> NDArray[np.uint32]: ...
+    def child(self, node: int, byte: int) -> int | None: ...
+    def find(self, data: bytes) -> int | None: ...
+    def places(self, node: int) -> tuple[int, int, int]: ...
+    def sorted(
+        self, row: NDArray[np.float32] | NDArray[np.float64], mask: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.float64]: ...
+    def spread(
+        self,
+        nodes: list[int],
+        rows: list[NDArray[np.float64]],
+        weights: list[float],
+        out: NDArray[np.float64],
+    ) -> None: ...
+    def mass(self, node: int, row: NDArray[np.float64]) -> float: ...

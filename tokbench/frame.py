@@ -11,7 +11,7 @@ import html
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -31,6 +31,7 @@ SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
     {
         "tokenizer": pl.String(),
         "corpus": pl.String(),
+        "by": pl.String(),
         "group": pl.String(),
         "metric": pl.String(),
         "value": pl.Float64(),
@@ -39,17 +40,27 @@ SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
         "n": pl.Int64(),
         "low": pl.Float64(),
         "high": pl.Float64(),
+        "difference": pl.Float64(),
+        "difference_low": pl.Float64(),
+        "difference_high": pl.Float64(),
+        "p": pl.Float64(),
+        "p_adjusted": pl.Float64(),
         "reason": pl.String(),
         "direction": pl.String(),
         "signature": pl.String(),
     }
 )
-KEY = ("tokenizer", "corpus", "group", "metric")
+KEY = ("tokenizer", "corpus", "by", "group", "metric")
 ALL, MACRO = "all", "macro"
 """The two groups that are no group of the corpus: everything pooled, and the mean over the groups."""
 
+WITHOUT = "without "
+"""Before the column in `by`: a mean or derived value with the row's group left out."""
+
+DIFFERENCES = ("difference_low", "difference_high", "p", "p_adjusted")
+
 HEADLINE = ("metric", "unit", "better", "aggregation")
-SUFFIXES = (".parquet", ".csv", ".json", ".md")
+SUFFIXES = (".parquet", ".csv", ".slim.json", ".json", ".md", ".tex", ".xlsx")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +69,7 @@ class Row:
 
     tokenizer: str
     corpus: str
+    by: str = "language"
     group: str
     metric: str
     value: float | None
@@ -66,6 +78,11 @@ class Row:
     n: int
     low: float | None = None
     high: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
     reason: str | None = None
     direction: Direction
     signature: str
@@ -75,10 +92,11 @@ class Row:
 class MetricFrame:
     """A tidy polars table of metrics (`.frame`) and where it comes from (`.provenance`).
 
-    Columns: tokenizer, corpus, group, metric (with its parameters), value, unit, aggregation, n (documents of the
-    group, or groups of a mean), low and high (interval, null until asked for), reason (why a value is null),
-    direction (which way is better), signature. Groups ``all`` and ``macro`` are the pooled corpus and the mean
-    over the groups.
+    Columns: tokenizer, corpus, by (the column of the corpus that the group is of), group, metric (with its
+    parameters), value, unit, aggregation, n (documents of the group, or groups of a mean), low and high (interval,
+    null until asked for), difference from the baseline's value with its interval, p-value and corrected p-value (null
+    without a baseline), reason (why a value is null), direction (which way is better), signature. Groups ``all`` and
+    ``macro`` are the pooled corpus and the mean over the groups.
 
     Raises:
         MetricError: when a column is missing or has another type, a value is not finite, a row has neither or
@@ -144,6 +162,11 @@ class MetricFrame:
         """Groups of the corpus, without ``all`` and ``macro``."""
         return [group for group in self._names("group") if group not in (ALL, MACRO)]
 
+    @property
+    def groupings(self) -> list[str]:
+        """Columns that the report is grouped by, in their order."""
+        return [by for by in self._names("by") if by != ALL and not by.startswith(WITHOUT)]
+
     def filter(
         self,
         *,
@@ -152,6 +175,7 @@ class MetricFrame:
         group: Selection = None,
         aggregation: Selection = None,
         corpus: Selection = None,
+        by: Selection = None,
     ) -> MetricFrame:
         """Keep the rows that match every selection; a metric may be named without (some of) its parameters.
 
@@ -159,7 +183,13 @@ class MetricFrame:
             MetricError: for a name that the frame does not hold, with the nearest one.
         """
         kept = self.frame
-        chosen = {"tokenizer": tokenizer, "group": group, "aggregation": aggregation, "corpus": corpus}
+        chosen = {
+            "tokenizer": tokenizer,
+            "group": group,
+            "aggregation": aggregation,
+            "corpus": corpus,
+            "by": by,
+        }
         for column, selection in chosen.items():
             if selection is not None:
                 wanted = [selection] if isinstance(selection, str) else list(selection)
@@ -173,18 +203,21 @@ class MetricFrame:
             )
         return MetricFrame(kept, self.provenance)
 
-    def value(self, metric: str, *, tokenizer: str | None = None, group: str = ALL) -> float | None:
+    def value(
+        self, metric: str, *, tokenizer: str | None = None, group: str = ALL, by: str | None = None
+    ) -> float | None:
         """Return the one value of a metric; null stays None.
 
         Raises:
             MetricError: when the selection holds no row or more than one.
         """
-        found = self.filter(metric=metric, tokenizer=tokenizer, group=group).frame
+        found = self.filter(metric=metric, tokenizer=tokenizer, group=group, by=by).frame
         if len(found) != 1:
             message = (
                 f"{len(found)} values of {metric} for tokenizer {tokenizer or 'any'} in group {group}; "
                 f"name the tokenizer ({', '.join(self.tokenizers)}), the metric with its parameters "
-                f"({', '.join(self._spelled(metric))}) and the group"
+                f"({', '.join(self._spelled(metric))}), the group and, of several groupings, by "
+                f"({', '.join(self._names('by'))})"
             )
             raise MetricError(message)
         value = found["value"][0]
@@ -194,8 +227,10 @@ class MetricFrame:
         """Keep one row for each tokenizer and metric: the pooled one, else the mean over the groups."""
         order = pl.col("group").replace_strict({ALL: 0, MACRO: 1}, default=2, return_dtype=pl.Int8)
         rank = self.frame.with_columns(order.alias("_order"))
-        first = rank.filter(pl.col("_order") < 2).filter(
-            pl.col("_order") == pl.col("_order").min().over("tokenizer", "corpus", "metric")
+        first = (
+            rank.filter(pl.col("_order") < 2)
+            .filter(pl.col("_order") == pl.col("_order").min().over("tokenizer", "corpus", "metric"))
+            .unique(["tokenizer", "corpus", "metric"], keep="first", maintain_order=True)
         )
         return MetricFrame(first.drop("_order"), self.provenance)
 
@@ -232,22 +267,25 @@ class MetricFrame:
         value = pl.col("value")
         signed = pl.when(pl.col("direction") == "higher").then(value).otherwise(-value)
         scored = self.frame.filter(pl.col("direction") != "neither", value.is_not_null())
-        top = signed.max().over("corpus", "group", "metric")
+        top = signed.max().over("corpus", "by", "group", "metric")
         return scored.filter(signed == top).select(
-            "corpus", "group", "metric", "tokenizer", "value", "unit", "direction"
+            "corpus", "by", "group", "metric", "tokenizer", "value", "unit", "direction"
         )
 
     def compare(self, baseline: str) -> pl.DataFrame:
         """Set every other tokenizer beside `baseline`: difference, ratio, and whether it is better.
 
         `difference` = value - baseline value; `ratio` = value / baseline value (null when that is 0); `better`
-        is null where the metric has no direction or the values are equal.
+        is null where the metric has no direction or the values are equal. The interval of the difference, p and the
+        corrected p are those of an evaluation with this baseline, else null.
 
         Raises:
             MetricError: when the frame holds no such tokenizer.
         """
         self._known("tokenizer", baseline, self.tokenizers)
-        at = ["corpus", "group", "metric"]
+        at = ["corpus", "by", "group", "metric"]
+        made = self.provenance.get("intervals")
+        paired = isinstance(made, dict) and made["baseline"] == baseline
         base = self.frame.filter(pl.col("tokenizer") == baseline).select(
             *at, pl.col("value").alias("baseline")
         )
@@ -264,10 +302,31 @@ class MetricFrame:
             difference.alias("difference"),
             pl.when(pl.col("baseline") != 0).then(pl.col("value") / pl.col("baseline")).alias("ratio"),
             pl.when(difference != 0).then(difference * sign > 0).alias("better"),
+            *(pl.col(name) if paired else pl.lit(None, pl.Float64).alias(name) for name in DIFFERENCES),
             "unit",
             "direction",
             "aggregation",
             "n",
+        )
+
+    def influence(self) -> pl.DataFrame:
+        """Set every mean and derived value beside the same with each group left out, the largest changes first.
+
+        Columns: metric, tokenizer, by, group (which was left out), value, without, change = without - value. Of an
+        evaluation with ``influence=True``; empty for any other.
+        """
+        left = self.frame.filter(pl.col("by").str.starts_with(WITHOUT)).with_columns(
+            pl.col("by").str.strip_prefix(WITHOUT), pl.col("value").alias("without")
+        )
+        at = ["tokenizer", "corpus", "by", "metric", "aggregation"]
+        whole = self.frame.filter(pl.col("group").is_in([ALL, MACRO])).select(*at, "value")
+        joined = left.drop("value").join(whole, on=at, how="inner", maintain_order="left")
+        change = (pl.col("without") - pl.col("value")).alias("change")
+        return (
+            joined.select("metric", "tokenizer", "by", "group", "value", "without", change)
+            .filter(pl.col("change").is_not_null())
+            .sort(pl.col("change").abs(), descending=True, maintain_order=True)
+            .sort(pl.col("metric").rank("dense"), maintain_order=True)
         )
 
     # -- writing ---------------------------------------------------------------------------------------------
@@ -290,7 +349,7 @@ class MetricFrame:
         blocks = [table([*HEADLINE, *self.tokenizers], self.headline_cells())]
         for metric in self.metrics:
             part = self.filter(metric=metric)
-            if part.groups:
+            if part.groupings and part.groups:
                 blocks += [
                     f"## {metric}",
                     table(["group", *self.tokenizers], part.group_cells(self.tokenizers)),
@@ -303,17 +362,30 @@ class MetricFrame:
         blocks += ["## Signatures", "\n".join(f"- `{line}`" for line in signatures)]
         return "\n\n".join(blocks) + "\n"
 
+    def to_latex(self) -> str:
+        """Return LaTeX for the package booktabs: totals by tokenizer, then each metric by group; best values bold."""
+        from tokbench.frame_latex import latex
+
+        return latex(self)
+
     def save(self, path: str | Path) -> None:
-        """Write ``.parquet``, ``.csv``, ``.json`` or ``.md``, by the suffix; whole or not at all.
+        """Write by the suffix, whole or not at all.
+
+        ``.parquet`` and ``.json``: everything, with the provenance. ``.csv``: all rows. ``.slim.json``: a projection of
+        the JSON for programs that only want values. ``.xlsx``: rows and provenance. ``.md`` and ``.tex``: tables.
 
         Raises:
             MetricError: for another suffix; nothing is written.
+            PluginError: for ``.xlsx`` without the package xlsxwriter.
         """
         write: dict[str, Callable[[], str | bytes]] = {
             ".parquet": self.to_parquet,
             ".csv": self.to_csv,
             ".json": lambda: self.to_json() + "\n",
+            ".slim.json": lambda: frame_files.to_slim_json(self.frame, self.provenance) + "\n",
             ".md": self.to_markdown,
+            ".tex": self.to_latex,
+            ".xlsx": lambda: frame_files.to_excel(self.frame, self.provenance),
         }
         content = write[check_suffix(path)]()
         write_whole(Path(path), content.encode() if isinstance(content, str) else content)
@@ -362,18 +434,37 @@ class MetricFrame:
             if len(rows) == 0:
                 continue
             first = rows.row(0, named=True)
-            found = dict(zip(rows["tokenizer"], rows["value"], strict=True))
-            values = [format_value(found.get(name)) for name in self.tokenizers]
+            found = {row["tokenizer"]: self.cell(row) for row in rows.iter_rows(named=True)}
+            values = [found.get(name, "–") for name in self.tokenizers]
             cells.append([metric, first["unit"], arrow(first["direction"]), first["aggregation"], *values])
         return cells
 
     def group_cells(self, tokenizers: Sequence[str]) -> list[list[str]]:
         """Return a row for each group of a frame of one metric, printed: its name, a value for each tokenizer."""
-        found = {(row["group"], row["tokenizer"]): row["value"] for row in self.frame.iter_rows(named=True)}
+        shown = self.frame.filter(~pl.col("by").str.starts_with(WITHOUT))
+        found = {
+            (row["by"], row["group"], row["tokenizer"]): self.cell(row) for row in shown.iter_rows(named=True)
+        }
+        places = list(dict.fromkeys((by, group) for by, group, _ in found))
+        several = len(self.groupings) > 1
         return [
-            [group, *(format_value(found.get((group, name))) for name in tokenizers)]
-            for group in self._names("group")
+            [
+                f"{group} ({by})" if group == MACRO and several else group,
+                *(found.get((by, group, name), "–") for name in tokenizers),
+            ]
+            for by, group in places
         ]
+
+    @property
+    def level(self) -> float:
+        """Coverage of the intervals."""
+        made = self.provenance.get("intervals")
+        return float(made["level"]) if isinstance(made, dict) else 0.95
+
+    def cell(self, row: Mapping[str, Any]) -> str:
+        """Print a row's value with its mark of significance and its interval."""
+        text = format_value(row["value"]) + frame_files.mark(row["p_adjusted"], self.level)
+        return f"{text} {frame_files.format_interval(row['low'], row['high'])}".rstrip()
 
     def _names(self, column: str) -> list[str]:
         return self.frame.get_column(column).unique(maintain_order=True).to_list()
@@ -412,8 +503,9 @@ def check_suffix(path: str | Path) -> str:
         >>> check_suffix("report.MD")
         '.md'
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        message = f"{path}: no format for the suffix {suffix!r}; use one of {', '.join(SUFFIXES)}"
+    name = Path(path).name.lower()
+    found = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+    if found is None:
+        message = f"{path}: no format for the suffix {Path(path).suffix!r}; use one of {', '.join(SUFFIXES)}"
         raise MetricError(message)
-    return suffix
+    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tokbench.errors import MetricError
+from tokbench.errors import MetricError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,43 @@ def to_json(frame: pl.DataFrame, provenance: Mapping[str, object]) -> str:
         "rows": frame.to_dicts(),
     }
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+SLIM = ("tokenizer", "corpus", "by", "group", "metric", "value", "low", "high")
+"""What a slim row keeps; every value as it is in the full file."""
+
+
+def to_slim_json(frame: pl.DataFrame, provenance: Mapping[str, object]) -> str:
+    """Return a projection of `to_json`: the same rows with the fields `SLIM`, without null ones, no provenance but
+    the fingerprints.
+    """
+    kept = {key: provenance[key] for key in ("versions", "corpus", "tokenizers") if key in provenance}
+    rows = [{k: v for k, v in row.items() if v is not None} for row in frame.select(SLIM).to_dicts()]
+    content = {"format": f"{JSON_FORMAT}.slim", "version": JSON_VERSION, "provenance": kept, "rows": rows}
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def to_excel(frame: pl.DataFrame, provenance: Mapping[str, object]) -> bytes:
+    """Return an Excel workbook: the rows on one sheet, the provenance on another.
+
+    Raises:
+        PluginError: where the package that writes it is missing.
+    """
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        message = "Excel needs the package xlsxwriter: pip install 'tokbench[excel]'"
+        raise PluginError(message) from error
+    buffer = io.BytesIO()
+    flat = [(key, json.dumps(value, ensure_ascii=False)) for key, value in provenance.items()]
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        frame.write_excel(
+            book, "metrics", autofilter=True, autofit=True, freeze_panes=(1, 0), float_precision=6
+        )
+        pl.DataFrame(flat, schema=["key", "value"], orient="row").write_excel(
+            book, "provenance", autofit=True
+        )
+    return buffer.getvalue()
 
 
 def to_parquet(frame: pl.DataFrame, provenance: Mapping[str, object]) -> bytes:
@@ -84,6 +121,26 @@ def format_value(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:#.4g}"
+
+
+def format_interval(low: float | None, high: float | None) -> str:
+    """Print an interval, nothing where there is none.
+
+    Example:
+        >>> format_interval(0.25, 1200.0), format_interval(None, None)
+        ('[0.2500, 1,200]', '')
+    """
+    return "" if low is None or high is None else f"[{format_value(low)}, {format_value(high)}]"
+
+
+def mark(p_adjusted: float | None, level: float) -> str:
+    """Return * where a corrected p-value says that a difference is certain at a level.
+
+    Example:
+        >>> mark(0.01, 0.95), mark(0.2, 0.95), mark(None, 0.95)
+        ('*', '', '')
+    """
+    return "*" if p_adjusted is not None and p_adjusted < 1 - level else ""
 
 
 def arrow(direction: str) -> str:

@@ -1,37 +1,126 @@
 """What a metric is: three shapes, and what each of them is given.
 
-* `CorpusMetric`: names the additive statistics that it needs and reduces their totals to a value. Grouping, pooling
-  and resampling over documents are therefore written once, in `tokbench.evaluate`, and never in a metric.
-* `VocabMetric`: a value of the tokenizer alone.
-* `Derived`: computed from other metrics' values over the groups (Gini) or against a reference (parity, NSL).
+* `CorpusMetric`: names the additive statistics that it needs (`tokbench.statistic`) and reduces them to a value.
+  Grouping, pooling, means over groups and intervals are therefore written once, in `tokbench.evaluate` and
+  `tokbench.statistics`, and never in a metric. `RatioOfSums` and `MeanOfRatios` are the two common ones.
+* `VocabMetric`: a value of the tokenizer alone, or several by group.
+* `Derived`: computed from corpus metrics' values over the groups (Gini) or against a reference (parity, NSL).
 
-A metric is a frozen dataclass: its fields are its parameters, and its spelling `name(field=value,…)` is part of
-every row's signature. A statistic is a frozen dataclass too, so that metrics which need the same one share it: a
-corpus is encoded once per tokenizer and each statistic is collected once.
+A metric is a frozen dataclass: its fields are its parameters, and its spelling ``name(field=value,…)`` names its
+rows and is part of every signature. A metric that has several values is several metrics: `expand` replaces it by one
+for each value of a parameter that was left open, `components` by those that the text itself turns out to have.
+Statistics are frozen dataclasses too, so metrics that need the same one share it: a corpus is encoded once for each
+tokenizer and each statistic is collected once.
 
-Law: a statistic is additive over documents. Collecting two batches and merging equals collecting both at once.
+A metric in another package: this module, and an entry point ``round_tokens = "my_package:RoundTokens"`` in the group
+``tokbench.metrics``, and ``tokbench eval --metrics "round_tokens(length=4)"`` reports it with groups and intervals.
+
+    >>> from tokbench.measurement import About, RatioOfSums, Statistic
+    >>> from tokbench.metrics.counting import Tokens, token_lengths
+    >>> @dataclass(frozen=True)
+    ... class OfLength(Statistic):
+    ...     length: int  # counts tokens of so many bytes, per document
+    ...     def collect(self, batch):
+    ...         hits = token_lengths(batch) == self.length
+    ...         return np.diff(np.concatenate([[0], np.cumsum(hits)])[batch.offsets])
+    >>> @dataclass(frozen=True)
+    ... class RoundTokens(RatioOfSums):
+    ...     length: int | None = None
+    ...     otherwise: ClassVar[str] = "no tokens"
+    ...     about: ClassVar[About] = About(
+    ...         name="round_tokens", title="tokens of a round length", formula="N_length / N", unit="share",
+    ...         range="0 … 1", direction="neither", source="here", pitfalls="an example")
+    ...     def expand(self):
+    ...         return (self,) if self.length is not None else tuple(replace(self, length=n) for n in (2, 4))
+    ...     def terms(self):
+    ...         return OfLength(self.length), Tokens()
+    >>> import tokbench as tb
+    >>> text = tb.Corpus.from_texts({"eng": ["abab", "ab"]})
+    >>> words = tb.train(tb.count(text, "gpt2"), vocab_size=258)
+    >>> frame = tb.evaluate(words, text, metrics=[RoundTokens()])
+    >>> [(name, frame.value(name)) for name in frame.metrics]
+    [('round_tokens(length=2)', 0.5), ('round_tokens(length=4)', 0.5)]
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, final
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tokbench.errors import MetricError
+from tokbench.measured import (
+    Documents,
+    Encoded,
+    EncodedBatch,
+    InspectedTokenizer,
+    MeasuredCorpus,
+    MeasuredTokenizer,
+    TextBatch,
+    inspected,
+)
+from tokbench.statistic import (
+    DocumentCount,
+    DocumentRatio,
+    Keyed,
+    Kind,
+    Statistic,
+    Stats,
+    bits_for,
+    collect,
+    count_keys,
+    merge,
+    pack_ngrams,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterable, Mapping
 
     from tokbench.frame import Direction
 
-    Ints = NDArray[np.int64]
 
-T = TypeVar("T")
+__all__ = [
+    "About",
+    "Cell",
+    "Columns",
+    "CorpusMetric",
+    "Derived",
+    "DocumentCount",
+    "DocumentRatio",
+    "Documents",
+    "Encoded",
+    "EncodedBatch",
+    "InspectedTokenizer",
+    "Keyed",
+    "Kind",
+    "MeanOfRatios",
+    "MeasuredCorpus",
+    "MeasuredTokenizer",
+    "Metric",
+    "RatioOfSums",
+    "Setting",
+    "Statistic",
+    "Stats",
+    "Table",
+    "TextBatch",
+    "Totals",
+    "Undefined",
+    "Value",
+    "VocabMetric",
+    "bits_for",
+    "collect",
+    "count_keys",
+    "defined",
+    "divide",
+    "inspected",
+    "merge",
+    "pack_ngrams",
+    "ratio",
+    "replace",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,230 +131,8 @@ class Undefined:
 
 
 Value = float | Undefined
-
-
-class Encoded(Protocol):
-    """Ids of many documents back to back; document `d` is `ids[offsets[d]:offsets[d + 1]]`."""
-
-    @property
-    def ids(self) -> NDArray[np.uint32]:
-        """Token ids."""
-        ...
-
-    @property
-    def offsets(self) -> Ints:
-        """One more entry than there are documents."""
-        ...
-
-
-class MeasuredTokenizer(Protocol):
-    """The part of a tokenizer that metrics read."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in the report."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything that decides an encoding."""
-        ...
-
-    @property
-    def vocab_size(self) -> int:
-        """Declared number of ids, special tokens included."""
-        ...
-
-    @property
-    def special_tokens(self) -> Mapping[str, int]:
-        """Special tokens and their ids."""
-        ...
-
-    @property
-    def unk_id(self) -> int | None:
-        """The unknown token's id, if there is one."""
-        ...
-
-    @property
-    def lossless(self) -> bool:
-        """Whether the tokens' bytes concatenate to the document, but for what `steps` change."""
-        ...
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """Reversible changes of the text before encoding; spans, not tokens, then say where a token lies."""
-        ...
-
-    def token_arrays(self) -> tuple[NDArray[np.uint8], Ints]:
-        """Return the bytes of all ids back to back, and one position more than there are ids."""
-        ...
-
-    def encode_batch(self, texts: Any, /, *, threads: int | None = None) -> Encoded:
-        """Encode the documents of a batch without special tokens."""
-        ...
-
-    def encode_with_offsets(self, text: Any, /) -> tuple[NDArray[np.uint32], Ints]:
-        """Encode one document; the second array holds first and last byte of each token."""
-        ...
-
-
-class Documents(Protocol):
-    """Documents back to back, as a corpus yields them."""
-
-    @property
-    def data(self) -> NDArray[np.uint8]:
-        """All bytes."""
-        ...
-
-    @property
-    def offsets(self) -> Ints:
-        """One more entry than there are documents."""
-        ...
-
-
-class MeasuredCorpus(Protocol):
-    """The part of a corpus that an evaluation reads."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in the report."""
-        ...
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Languages in their order."""
-        ...
-
-    @property
-    def parallel(self) -> bool:
-        """Whether document i says the same in every language."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the content."""
-        ...
-
-    @property
-    def metadata(self) -> Mapping[str, Mapping[str, str]]:
-        """Columns by language: script, family, …"""
-        ...
-
-    def batches(self, language: str, /) -> Iterable[Documents]:
-        """Yield the documents of a language, many at a time."""
-        ...
-
-
-@final
-class TextBatch:
-    """Documents of one language back to back: document `d` is `data[offsets[d]:offsets[d + 1]]`."""
-
-    def __init__(self, data: NDArray[np.uint8], offsets: Ints) -> None:
-        self.data = data
-        self.offsets = offsets
-        self._memo: dict[Hashable, Any] = {}
-
-    def __len__(self) -> int:
-        """Count the documents."""
-        return len(self.offsets) - 1
-
-    def once(self, key: Hashable, compute: Callable[[TextBatch], T]) -> T:
-        """Compute something of the text at most once, for all tokenizers and metrics."""
-        if key not in self._memo:
-            self._memo[key] = compute(self)
-        found: T = self._memo[key]
-        return found
-
-
-@final
-class EncodedBatch:
-    """A `TextBatch` and its tokens under one tokenizer."""
-
-    def __init__(
-        self, text: TextBatch, tokenizer: MeasuredTokenizer, encoded: Encoded, memo: dict[Hashable, Any]
-    ) -> None:
-        if len(encoded.offsets) != len(text.offsets):
-            message = (
-                f"tokenizer {tokenizer.name} returned {len(encoded.offsets) - 1} documents for {len(text)}; "
-                f"encode_batch must keep every document, the empty ones too"
-            )
-            raise MetricError(message)
-        self.text = text
-        self.tokenizer = tokenizer
-        self.ids = encoded.ids
-        self.offsets = encoded.offsets
-        self._memo = memo
-
-    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Compute something of the tokenizer at most once for all batches of an evaluation."""
-        if key not in self._memo:
-            self._memo[key] = compute()
-        found: T = self._memo[key]
-        return found
-
-
-Kind = Literal["documents", "types"]
-
-
-class Statistic(ABC):
-    """Something additive that metrics need; a frozen dataclass, equal when it is the same statistic.
-
-    ``kind`` ``"documents"``: one number per document, concatenated; its total is the sum, and a resample of
-    documents re-weights it. ``"types"``: one count per token id, added.
-    """
-
-    kind: ClassVar[Kind] = "documents"
-
-    @abstractmethod
-    def collect(self, batch: EncodedBatch) -> Ints:
-        """Return the statistic of a batch."""
-
-
-def merge(statistic: Statistic, parts: Sequence[Ints]) -> Ints:
-    """Add up a statistic over batches or groups: concatenate documents, add types."""
-    if statistic.kind == "documents":
-        return np.concatenate([np.empty(0, np.int64), *parts])
-    total = np.zeros(max((len(part) for part in parts), default=0), np.int64)
-    for part in parts:
-        total[: len(part)] += part
-    return total
-
-
-@dataclass(frozen=True)
-class Stats:
-    """Collected statistics of one tokenizer on one group; what a `CorpusMetric` reduces."""
-
-    n_documents: int
-    vocab_size: int
-    n_special: int
-    unk_id: int | None
-    collected: Mapping[Statistic, Ints]
-
-    def documents(self, statistic: Statistic) -> Ints:
-        """Return the statistic per document, or per id for types."""
-        return self.collected[statistic]
-
-    def total(self, statistic: Statistic) -> int:
-        """Return the sum over the documents."""
-        return int(self.collected[statistic].sum())
-
-    @classmethod
-    def pooled(cls, parts: Sequence[Stats]) -> Stats:
-        """Merge the statistics of one tokenizer on several groups.
-
-        Example:
-            >>> one = Stats(2, 10, 0, None, {})
-            >>> Stats.pooled([one, one]).n_documents
-            4
-        """
-        first = parts[0]
-        return cls(
-            sum(part.n_documents for part in parts),
-            first.vocab_size,
-            first.n_special,
-            first.unk_id,
-            {key: merge(key, [part.collected[key] for part in parts]) for key in first.collected},
-        )
+Totals = Callable[[Statistic], NDArray[np.float64]]
+"""Totals of many resamples: ``(replicates,)``, or ``(k, replicates)`` for k columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,6 +148,8 @@ class About:
     source: str
     pitfalls: str
     aliases: tuple[str, ...] = ()
+    family: str = ""
+    """What ``--metrics family:NAME`` calls its kind; the module of its class unless given."""
 
     @property
     def summary(self) -> str:
@@ -307,13 +176,21 @@ class Setting:
 
 
 class Metric(ABC):
-    """A measurable property; subclasses are frozen dataclasses whose fields are their parameters."""
+    """A measurable property; subclasses are frozen dataclasses whose fields are their parameters.
+
+    ``in_all`` says whether ``--metrics all`` takes it: not where it needs files or minutes.
+    """
 
     about: ClassVar[About]
+    in_all: ClassVar[bool] = True
 
     def bind(self, setting: Setting) -> Metric:
         """Return the metric with every open parameter (None) taken from the evaluation."""
         return self
+
+    def expand(self) -> tuple[Metric, ...]:
+        """Return the metrics that this one stands for, after `bind`: one for each value of an open parameter."""
+        return (self,)
 
     def unit(self) -> str:
         """Return the unit of the value under these parameters."""
@@ -323,10 +200,14 @@ class Metric(ABC):
 class CorpusMetric(Metric):
     """A value of a tokenizer on some documents.
 
-    ``pooling`` names what the value of a group is in terms of its documents.
+    ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
+    lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
+    documents says so with ``reads_documents``: its interval is then the jackknife's, as that of types and n-grams.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"
+    reads_documents: ClassVar[bool] = False
+    absent: ClassVar[str] = "does not occur here"
 
     @abstractmethod
     def statistics(self) -> tuple[Statistic, ...]:
@@ -336,23 +217,104 @@ class CorpusMetric(Metric):
     def reduce(self, stats: Stats) -> Value:
         """Return the value of the collected statistics."""
 
+    def components(self, stats: Stats) -> tuple[CorpusMetric, ...]:
+        """Return the metrics that these statistics show, such as one for each script that occurs.
+
+        Their statistics must be among this one's. Called for each group and tokenizer; the report has the union in
+        the order of appearance.
+        """
+        del stats
+        return (self,)
+
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64] | None:
+        """Return the values of many resamples at once, NaN where undefined; None (the default) to `reduce` each.
+
+        ``totals(statistic)`` is ``(replicates,)``, or ``(k, replicates)`` for k columns. Only for metrics of totals of
+        documents; must equal `reduce` of each.
+        """
+        del totals
+        return None
+
+
+class RatioOfSums(CorpusMetric):
+    """Total of one statistic of documents over the total of another; ``otherwise`` is the reason where that is 0."""
+
+    otherwise: ClassVar[str] = "nothing to divide by"
+
+    @abstractmethod
+    def terms(self) -> tuple[Statistic, Statistic]:
+        """Return numerator and denominator."""
+
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Numerator and denominator."""
+        return self.terms()
+
+    def reduce(self, stats: Stats) -> Value:
+        """Divide the totals."""
+        above, below = self.terms()
+        return ratio(stats.total(above), stats.total(below), self.otherwise)
+
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64] | None:
+        """Divide all totals at once."""
+        above, below = self.terms()
+        return divide(totals(above), totals(below))
+
+
+class MeanOfRatios(CorpusMetric):
+    """Mean over documents of a ratio; documents whose denominator is 0 take no part."""
+
+    pooling: ClassVar[str] = "mean_of_ratios"
+    otherwise: ClassVar[str] = "no document has a ratio"
+
+    @abstractmethod
+    def terms(self) -> tuple[Statistic, Statistic]:
+        """Return numerator and denominator of each document."""
+
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Ratio by document."""
+        return (DocumentRatio(*self.terms()),)
+
+    def reduce(self, stats: Stats) -> Value:
+        """Sum of the ratios over their number."""
+        above, below = stats.totals(DocumentRatio(*self.terms())).tolist()
+        return ratio(above, below, self.otherwise)
+
+    def reduce_many(self, totals: Totals) -> NDArray[np.float64] | None:
+        """Divide all sums at once."""
+        above, below = totals(DocumentRatio(*self.terms()))
+        return divide(above, below)
+
 
 class VocabMetric(Metric):
-    """A value of a tokenizer without any text."""
+    """A value of a tokenizer without any text of the corpus."""
 
     @abstractmethod
     def of(self, tokenizer: MeasuredTokenizer) -> Value:
-        """Return the value."""
+        """Return the value; `inspected` gives the whole tokenizer to metrics that encode or decode."""
+
+    def cells(self, tokenizer: MeasuredTokenizer) -> Iterable[Cell]:
+        """Return the value as a row of the report; override for values by group, such as gold data by language."""
+        yield Cell("all", self.of(tokenizer), "vocabulary", tokenizer.vocab_size)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value that a derived metric adds to the report."""
+    """One value that a metric adds to the report.
+
+    Attributes:
+        group: a group of the corpus, ``all``, ``macro``, or another that the metric knows (a language of gold data).
+        value: the value.
+        aggregation: how it comes from its parts.
+        n: number of the parts.
+        items: numerator and denominator of each item, ``(n, 2)``, for values that are a ratio of sums over items
+            (gold words); the items must be the same and in one order for all tokenizers. Gives an interval.
+    """
 
     group: str
     value: Value
     aggregation: str
     n: int
+    items: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -374,6 +336,22 @@ class Table:
         return {group: self.values[metric, tokenizer, group] for group in self.groups}
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The table in many resamples: each value is an array with one entry for each of them, NaN where undefined."""
+
+    groups: tuple[str, ...]
+    values: Mapping[tuple[Metric, str, str], NDArray[np.float64]]
+
+    def value(self, metric: Metric, tokenizer: str, group: str) -> NDArray[np.float64]:
+        """Return the values of a group, ``(columns,)``."""
+        return self.values[metric, tokenizer, group]
+
+    def row(self, metric: Metric, tokenizer: str) -> NDArray[np.float64]:
+        """Return the values of all groups, ``(groups, columns)``."""
+        return np.stack([self.values[metric, tokenizer, group] for group in self.groups])
+
+
 class Derived(Metric):
     """A value computed from the values of corpus metrics."""
 
@@ -387,6 +365,14 @@ class Derived(Metric):
     @abstractmethod
     def of(self, table: Table, tokenizer: str) -> Iterable[Cell]:
         """Return the values for one tokenizer."""
+
+    def of_many(self, columns: Columns, tokenizer: str) -> Mapping[str, NDArray[np.float64]] | None:
+        """Return the values of many resamples at once, by group, NaN where undefined; None (the default) to use `of`.
+
+        Must equal `of` in every column. Groups without an entry have no interval.
+        """
+        del columns, tokenizer
+        return None
 
     def compares_documents(self) -> bool:
         """Whether these parameters require parallel text."""
@@ -406,3 +392,10 @@ def ratio(numerator: float, denominator: float, otherwise: str) -> Value:
 def defined(values: Iterable[Value]) -> list[float]:
     """Keep the defined values."""
     return [value for value in values if not isinstance(value, Undefined)]
+
+
+def divide(above: NDArray[Any], below: NDArray[Any]) -> NDArray[np.float64]:
+    """Divide arrays; NaN where the denominator is 0."""
+    result = np.full(np.broadcast(above, below).shape, np.nan)
+    np.divide(above, below, out=result, where=np.asarray(below) != 0)
+    return result

@@ -7,13 +7,16 @@ metrics of this package live in `tokbench.metrics`; another package adds one wit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokbench.errors import MetricError
 from tokbench.measurement import About, Metric
-from tokbench.registry import Registry
+from tokbench.registry import Registry, nearest
+from tokbench.uncertainty.ranking import SENSITIVITY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import TypeVar
 
     M = TypeVar("M", bound=type[Metric])
@@ -46,8 +49,9 @@ def metric_class(name: str) -> type[Metric]:
 
 
 def describe(name: str) -> About:
-    """Return formula, unit, range, direction, source and pitfalls of a metric."""
-    return metric_class(name).about
+    """Return formula, unit, range, direction, source, pitfalls and family of a metric."""
+    made = metric_class(name)
+    return replace(made.about, family=made.about.family or made.__module__.rpartition(".")[2])
 
 
 def parameters(name: str) -> dict[str, tuple[str, object]]:
@@ -66,6 +70,61 @@ def parse(spelling: str | Metric) -> Metric:
         'fertility(word=uax29)'
     """
     return METRICS.parse(spelling)
+
+
+def families() -> dict[str, list[str]]:
+    """Return the names of the metrics of each family."""
+    found: dict[str, list[str]] = {}
+    for name in names():
+        found.setdefault(describe(name).family, []).append(name)
+    return found
+
+
+def selected(given: Iterable[str | Metric]) -> list[Metric]:
+    """Return the metrics that a selection names: spellings, ``all``, ``family:NAME``, ``sensitivity``, any after ``-``.
+
+    ``all`` and families leave out metrics that need files or minutes (``in_all`` of their class); their names take
+    them. What is left out is left out of what was taken before it; a selection that begins so begins with all.
+
+    Raises:
+        MetricError: for an unknown name or family, with the nearest one.
+
+    Example:
+        >>> [spell(metric) for metric in selected(["family:words", "-fertility"])][:1]
+        ['pcw(word=none)']
+    """
+    taken: list[Metric] = []
+    for at, each in enumerate(given):
+        if not isinstance(each, str):
+            taken.append(each)
+        elif each.startswith("-"):
+            dropped = _taken(each[1:])
+            taken = [
+                metric for metric in (taken if at else _taken("all")) if not _among(metric, dropped, each)
+            ]
+        else:
+            taken += _taken(each)
+    return list(dict.fromkeys(taken))
+
+
+def _taken(name: str) -> list[Metric]:
+    if name == "sensitivity":
+        return [parse(each) for each in SENSITIVITY]
+    if name == "all":
+        return [parse(each) for each in names() if metric_class(each).in_all]
+    if not name.startswith("family:"):
+        return [parse(name)]
+    known = families()
+    family = name.removeprefix("family:")
+    if family not in known:
+        message = f"no family {family!r}; {nearest(family, known)}families: {', '.join(sorted(known))}"
+        raise MetricError(message)
+    return [parse(each) for each in known[family] if metric_class(each).in_all]
+
+
+def _among(metric: Metric, dropped: Sequence[Metric], given: str) -> bool:
+    """Whether a metric is left out: by its whole spelling where parameters are given, else by its name."""
+    return metric in dropped if "(" in given else metric.about.name in {each.about.name for each in dropped}
 
 
 def spell(metric: Metric) -> str:

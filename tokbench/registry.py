@@ -36,11 +36,15 @@ class Registry(Generic[T]):
         base: the class that each derives from; it has an ``about`` with a ``name``.
         own: the package of tokbench whose import registers its own classes.
         error: raised for unknown names and wrong spellings.
+        group: the entry point group for classes of other packages; by default it is called as `own`.
     """
 
-    def __init__(self, noun: str, base: type[T], *, own: str, error: type[TokbenchError]) -> None:
+    def __init__(
+        self, noun: str, base: type[T], *, own: str, error: type[TokbenchError], group: str | None = None
+    ) -> None:
         self.noun = noun
         self.own = own
+        self.group = group or own
         self._base = base
         self._error = error
         self._classes: dict[str, type[T]] = {}
@@ -199,13 +203,13 @@ class Registry(Generic[T]):
 
     @cached_property
     def _foreign(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=self.own)}
+        return {entry.name: entry for entry in entry_points(group=self.group)}
 
     def _load_foreign(self, entry: EntryPoint) -> None:
         try:
             loaded = entry.load()
         except Exception as error:
-            message = f"entry point {entry.name} = {entry.value} of {self.own} cannot be loaded: {error}"
+            message = f"entry point {entry.name} = {entry.value} of {self.group} cannot be loaded: {error}"
             raise PluginError(message) from error
         kind = self._base.__name__
         if (

@@ -7,42 +7,22 @@ at all: everything is written beside it under a temporary name, which is renamed
 from __future__ import annotations
 
 import json
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokbench.errors import NotRepresentableError, ParameterError
+from tokbench.formats.files import check_new, new_directory
 from tokbench.limits import check_address_space
 from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from tokbench.checkpoint import Checkpoint
     from tokbench.tokenizer import Tokenizer
 
 FORMATS = ("tokbench", "huggingface", "tiktoken")
 """Tokenizer formats that a run directory can hold, by the name that ``--format`` takes."""
-
-
-@contextmanager
-def new_directory(out: Path, *, overwrite: bool, within: Path | None = None) -> Iterator[Path]:
-    """Yield a temporary directory that becomes ``out`` when the block ends without an exception.
-
-    It lies beside ``out`` unless ``within`` names a folder of the same file system.
-
-    Raises:
-        ParameterError: ``out`` exists and is not to be replaced, or its parent is not a directory.
-    """
-    check_target(out, overwrite=overwrite)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=within or out.parent) as holder:
-        fresh = Path(holder) / out.name
-        fresh.mkdir()
-        yield fresh
-        if out.exists():
-            out.rename(Path(holder) / "replaced")
-        fresh.rename(out)
 
 
 def check_target(out: Path, *, overwrite: bool) -> None:
@@ -53,12 +33,7 @@ def check_target(out: Path, *, overwrite: bool) -> None:
         CorpusError: when ``ulimit -v`` leaves too little address space.
     """
     check_address_space(streamed=False)
-    if not out.parent.is_dir():
-        raise ParameterError(f"{out}: the folder {out.parent} does not exist; create it first")
-    if out.exists() and not overwrite:
-        raise ParameterError(f"{out} exists already; choose another name or say --overwrite")
-    if out.exists() and not out.is_dir():
-        raise ParameterError(f"{out} is a file; a run directory cannot replace it")
+    check_new(out, overwrite=overwrite)
 
 
 def check_formats(formats: Sequence[str]) -> None:

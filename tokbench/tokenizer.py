@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -50,6 +51,10 @@ class Tokenizer(ABC):
         merges: the merge list, where it has one that training could have found.
         unk_id: the id of the unknown token, if there is one.
         training: how it came about, where that is known.
+        fallback_bytes: id → byte of the tokens that stand for a byte where a character has no token.
+        unused_ids: ids that the file declares as not in use.
+        continuing_prefix: how `vocab` marks a token that continues a word (``##``), where it does so.
+        word_end: how `vocab` marks a token that ends a word (``</w>``), where it does so.
     """
 
     name: str
@@ -61,6 +66,10 @@ class Tokenizer(ABC):
     merges: Merges | None = None
     unk_id: int | None = None
     training: Training | None = None
+    fallback_bytes: Mapping[int, int] = MappingProxyType({})
+    unused_ids: frozenset[int] = frozenset()
+    continuing_prefix: str | None = None
+    word_end: str | None = None
 
     @abstractmethod
     def _encode_flat(
@@ -332,6 +341,7 @@ class BpeTokenizer(Tokenizer):
         self.pretokenizer = model.pretokenizer
         self.merges = model.merges if model.method == "merges" and isinstance(model.merges, Merges) else None
         self.unk_id = model.vocab.unknown_id
+        self.fallback_bytes = {i: byte for byte, i in enumerate(model.vocab.byte_fallback or ())}
         self.steps = model.steps
         self.chain = None
         self._pieces = None

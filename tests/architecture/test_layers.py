@@ -38,7 +38,10 @@ ORDER = (
     "settings",
     "resume",
     "frame",
+    "measured",
+    "statistic",
     "measurement",
+    "uncertainty",
     "plugin",
     "sampling",
     "inference",
@@ -46,10 +49,10 @@ ORDER = (
 """Layer 1 from left to right: a module that is loaded loads only those to its left."""
 
 LAYER = {
-    "errors": 0, "_rust": 0, "build": 0,
-    **dict.fromkeys(ORDER, 1), "frame_files": 1,
+    "errors": 0, "_rust": 0, "build": 0, "compiled": 0,
+    **dict.fromkeys(ORDER, 1), "frame_files": 1, "frame_latex": 1,
     "objectives": 2, "algorithm": 2, "algorithms": 2, "train": 2, "training": 2, "extend": 2, "sweep": 2,
-    "evaluate": 2, "reference": 2, "transplant": 2, "bytelm": 2,
+    "evaluate": 2, "collecting": 2, "reporting": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
     "run": 4, "cli": 4, "report": 4, "__main__": 4,
 }  # fmt: skip
@@ -62,7 +65,7 @@ SAME_LAYER = {
     ("training", "objectives"),
     ("extend", "objectives"),
     ("sweep", "train"),
-    ("evaluate", "plugin"),
+    ("evaluate", "collecting"),
     ("cli", "report"),
     ("cli", "run"),
     ("__main__", "cli"),

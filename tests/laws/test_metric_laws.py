@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tokbench as tb
 from tokbench import plugin
-from tokbench.measurement import EncodedBatch, Statistic, TextBatch, merge
+from tokbench.measurement import CorpusMetric, Derived, EncodedBatch, Statistic, TextBatch, merge
 from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens, Types, Unknowns, WholeWords, Words
 from tokbench.metrics.fairness import Parity, gini
 from tokbench.metrics.information import RenyiEfficiency, renyi_bits
 from tokbench.metrics.length import NormalizedSequenceLength
+from tokbench.uncertainty.resampling import Intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +72,7 @@ def encoded(documents: list[bytes]) -> EncodedBatch:
 def test_a_statistic_is_additive(statistic: Statistic, documents: list[bytes], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(documents)))
     whole = statistic.collect(encoded(documents))
+    assert isinstance(whole, np.ndarray)
     parts = [statistic.collect(encoded(part)) for part in (documents[:cut], documents[cut:])]
     assert merge(statistic, parts).tolist() == whole.tolist()
     if statistic.kind == "documents":
@@ -99,3 +102,45 @@ def test_gini_is_in_its_range_and_free_of_scale(costs: list[float], factor: floa
 )
 def test_parsing_inverts_spelling(metric: Parity | NormalizedSequenceLength | RenyiEfficiency) -> None:
     assert plugin.parse(plugin.spell(metric)) == metric
+
+
+TEXTS = {
+    "eng": [
+        "the sea is calm",
+        "we walk home, 12 of us",
+        "",
+        "a long road goes on and on",
+        "no",
+        "it rains again",
+    ],
+    "tur": ["deniz sakin", "eve yürüyoruz, 12 kişi", "", "uzun bir yol gider de gider", "yok", "yağmur yine"],
+    "ell": ["η θάλασσα ήρεμη", "πάμε σπίτι, 12 από εμάς", "", "ο δρόμος συνεχίζει", "όχι", "βρέχει πάλι"],
+}
+
+
+def test_resamples_at_once_equal_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every metric of ours that offers a fast way over resamples: the same intervals as by the definition."""
+    corpus = tb.Corpus.from_texts(TEXTS, parallel=True, metadata={name: {"half": name[0]} for name in TEXTS})
+    tokenizers = {str(size): tb.train(tb.count(corpus, "gpt2"), vocab_size=size) for size in (256, 280)}
+    asked = [metric for metric in plugin.selected(["all"]) if isinstance(metric, CorpusMetric | Derived)]
+
+    def measured() -> tb.MetricFrame:
+        return tb.evaluate(
+            tokenizers, corpus, metrics=asked, by=["language", "half"], baseline="256",
+            intervals=Intervals(replicates=30, blocks=3),
+        )  # fmt: skip
+
+    at_once = measured()
+    for name in plugin.names():
+        made = plugin.metric_class(name)
+        for way in ("reduce_many", "of_many"):
+            if hasattr(made, way):
+                monkeypatch.setattr(made, way, lambda self, *rest: None)
+    slowly = measured()
+    numbers = [column for column, kind in slowly.frame.schema.items() if kind.is_float()]
+    assert at_once.frame.drop(numbers).equals(slowly.frame.drop(numbers))
+    assert at_once.frame["low"].count() > len(at_once) / 2
+    for column in numbers:
+        one, other = at_once.frame[column], slowly.frame[column]
+        assert one.is_null().to_list() == other.is_null().to_list(), column
+        assert one.drop_nulls().to_list() == pytest.approx(other.drop_nulls().to_list(), rel=1e-9, abs=1e-12)

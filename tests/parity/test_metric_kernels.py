@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tokbench import _rust, reference
+from tokbench.compiled import kernel
 from tokbench.metrics import kernels
 from tokbench.metrics.fairness import gini
 from tokbench.metrics.information import renyi_bits
@@ -220,7 +221,7 @@ def test_without_a_cache_directory_a_kernel_is_compiled_with_a_warning(
 
     monkeypatch.setattr(numba, "njit", refuse)
 
-    @kernels.kernel("int64(int64)")
+    @kernel("int64(int64)")
     def double(number: int) -> int:
         return number * 2
 

@@ -18,6 +18,7 @@ from tokbench.measurement import CorpusMetric, Statistic, Stats, Value
 from tokbench.metrics.counting import Tokens
 from tokbench.plugin import describe
 from tokbench.report.table import print_frame
+from tokbench.uncertainty.resampling import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -330,3 +331,100 @@ def test_the_table_marks_the_best_and_explains_what_is_missing() -> None:
         "\n", " "
     )
     assert "macro (macro_languages)" not in shown(100, per_group=False)
+
+
+def test_several_groupings_cost_one_encoding() -> None:
+    one = Chunks(3)
+    frame = evaluate(one, replace(CORPUS, batch=1), by=["language", "script"])
+    assert set(one.calls.values()) == {1}
+    assert frame.groupings == ["language", "script"]
+    assert frame.value("tokens", group="Latn") == n_tokens("eng", 3) + n_tokens("tur", 3)
+    assert frame.value("tokens", group="tur") == n_tokens("tur", 3)
+    total = sum(n_tokens(language, 3) for language in PARALLEL)
+    assert frame.value("tokens") == total
+    assert frame.value("tokens", group="macro", by="script") == total / 2
+    assert frame.value("tokens", group="macro", by="language") == total / 3
+    with pytest.raises(MetricError, match=r"2 values of tokens .* by \(language, all, script\)"):
+        frame.value("tokens", group="macro")
+    assert set(frame.filter(metric="parity").frame["by"]) == {"language"}
+    assert set(frame.filter(metric="gini").frame.select("metric", "by").rows()) == {
+        ("gini(per=document)", "language"),
+        ("gini(per=byte)", "script"),
+    }
+    for column in ("language", "script"):
+        alone = evaluate(one, CORPUS, by=column).frame
+        both = frame.frame.filter(frame.frame["by"].is_in([column, "all"]))
+        shared = alone.join(both, on=["tokenizer", "by", "group", "metric"], how="left", suffix="_both")
+        assert shared["value"].to_list() == shared["value_both"].to_list()
+
+
+def test_leaving_a_language_out_shows_its_influence() -> None:
+    frame = evaluate(TWO[1], CORPUS, metrics=["gini", "parity", "tokens"], influence=True)
+    without = frame.filter(by="without language")
+    for language in PARALLEL:
+        rest = replace(CORPUS, texts={name: text for name, text in PARALLEL.items() if name != language})
+        alone = evaluate(TWO[1], rest, metrics=["gini", "tokens"])
+        assert without.value("gini", group=language) == alone.value("gini")
+        assert without.value("tokens", group=language) == alone.value("tokens", group="macro")
+    assert without.filter(metric="parity").groups == ["tur", "ell"]
+    assert frame.groupings == ["language"]
+
+
+def test_selections_of_metrics() -> None:
+    frame = evaluate(TWO[1], CORPUS, metrics=["family:words", "-fertility"])
+    assert [metric.partition("(")[0] for metric in frame.metrics] == ["pcw", "strr"]
+    for wrong, message in (("family:wrds", "did you mean words"), ("-fertilty", "did you mean fertility")):
+        with pytest.raises(MetricError, match=message):
+            evaluate(TWO[1], CORPUS, metrics=[wrong])
+
+
+def test_intervals_are_in_the_signature_and_the_provenance() -> None:
+    how = Intervals(replicates=50, seed=3)
+    frame = evaluate(TWO, CORPUS, intervals=how, baseline="chunks1")
+    signature = frame.filter(metric="fertility", group="all", tokenizer="chunks3").frame["signature"].item()
+    assert signature.endswith("|bootstrap:bca,R=50,seed=3,level=0.95")
+    utilisation = frame.filter(metric="vocabulary_utilisation", group="all", tokenizer="chunks3").frame
+    assert utilisation["signature"].item().endswith("|jackknife:blocks=20,level=0.95")
+    made = frame.provenance["intervals"]
+    assert isinstance(made, dict)
+    assert (made["seed"], made["baseline"]) == (3, "chunks1")
+    again = evaluate(TWO, CORPUS, intervals=how, baseline="chunks1", threads=1)
+    assert frame.frame.equals(again.frame)
+    assert not frame.frame.equals(
+        evaluate(TWO, CORPUS, intervals=replace(how, seed=4), baseline="chunks1").frame
+    )
+
+
+def test_intervals_do_not_change_a_value() -> None:
+    plain = evaluate(TWO, replace(CORPUS, batch=1)).frame
+    sure = evaluate(TWO, CORPUS, intervals=True).frame
+    same = ["tokenizer", "by", "group", "metric", "value", "n", "reason"]
+    assert plain.select(same).equals(sure.select(same))
+    assert sure.filter(sure["reason"].is_not_null())["low"].null_count() == sure["reason"].count()
+
+
+def test_intervals_of_text_that_is_declared_parallel_but_is_not() -> None:
+    short = Texts({**PARALLEL, "tur": PARALLEL["tur"][:1]}, parallel=True)
+    with pytest.raises(MetricError, match=r"draw the same lines for all languages.*eng 2, tur 1"):
+        evaluate(TWO, short, metrics=["tokens"], intervals=True)
+
+
+def test_a_metric_that_reads_documents_must_say_so() -> None:
+    @dataclass(frozen=True)
+    class Longest(CorpusMetric):
+        about = replace(describe("tokens"), name="longest")
+
+        def statistics(self) -> tuple[Statistic, ...]:
+            return (Tokens(),)
+
+        def reduce(self, stats: Stats) -> Value:
+            return float(stats.documents(Tokens()).max(initial=0))
+
+    @dataclass(frozen=True)
+    class Declared(Longest):
+        reads_documents = True
+
+    with pytest.raises(MetricError, match="set reads_documents = True"):
+        evaluate(TWO, CORPUS, metrics=[Longest()], intervals=True)
+    frame = evaluate(TWO, CORPUS, metrics=[Declared()], intervals=Intervals(blocks=2))
+    assert frame.filter(group="eng", tokenizer="chunks1").frame["low"].item() < 15

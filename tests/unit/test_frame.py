@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,8 @@ import pytest
 from tokbench.errors import MetricError
 from tokbench.frame import SCHEMA, MetricFrame, Row, check_suffix
 from tokbench.frame_files import format_value
+from tokbench.report.leaderboard import update
+from tokbench.uncertainty.ranking import agreement, rankings
 
 
 def row(**changes: object) -> Row:
@@ -209,8 +212,10 @@ def test_markdown_shows_totals_groups_reasons_and_signatures() -> None:
 
 
 def test_an_unknown_suffix_writes_nothing(tmp_path: Path) -> None:
-    for name in ("report.xlsx", "report"):
-        with pytest.raises(MetricError, match=re.escape(".parquet, .csv, .json, .md")):
+    for name in ("report.doc", "report"):
+        with pytest.raises(
+            MetricError, match=re.escape(".parquet, .csv, .slim.json, .json, .md, .tex, .xlsx")
+        ):
             sample().save(tmp_path / name)
     with pytest.raises(MetricError, match="cannot read"):
         MetricFrame.load(tmp_path / "report.md")
@@ -258,3 +263,84 @@ def test_jupyter_shows_a_table_and_escapes_names() -> None:
 )
 def test_numbers_for_people(value: float | None, text: str) -> None:
     assert format_value(value) == text
+
+
+def sure() -> MetricFrame:
+    rows = [
+        row(tokenizer="a", low=16.0, high=20.5),
+        row(tokenizer="b", value=9.0, low=8.0, high=10.0, difference=-9.0, difference_low=-11.0,
+            difference_high=-7.5, p=0.001, p_adjusted=0.002),
+        row(tokenizer="a", group="x_%", by="region", metric="tokens"),
+        row(tokenizer="b", group="x_%", by="region", metric="tokens", value=None, reason="none"),
+    ]  # fmt: skip
+    made = {"level": 0.95, "method": "bca", "replicates": 2000, "baseline": "a"}
+    return MetricFrame.from_rows(rows, provenance={"intervals": made})
+
+
+def test_tables_show_intervals_and_certain_differences() -> None:
+    assert "| 18 [16, 20.50] | 9* [8, 10] |" in sure().to_markdown()
+    latex = sure().to_latex()
+    assert (
+        r"tokens $\downarrow$ & 18 {\scriptsize [16, 20.50]} & \textbf{9}$^{*}$ {\scriptsize [8, 10]} \\"
+        in latex
+    )
+    assert r"x\_\% & \textbf{18} & -- \\" in latex
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\bottomrule") == 2
+    table = sure().compare("a").filter(pl.col("group") == "all")
+    assert table.select("difference", "difference_low", "p_adjusted").row(0) == (-9, -11, 0.002)
+    assert sure().compare("b")["p_adjusted"].null_count() == 2
+    assert "9*" in sure()._repr_html_()
+
+
+def test_slim_json_is_a_projection_of_the_full(tmp_path: Path) -> None:
+    sure().save(tmp_path / "a.slim.json")
+    sure().save(tmp_path / "a.json")
+    slim = json.loads((tmp_path / "a.slim.json").read_text())
+    full = json.loads((tmp_path / "a.json").read_text())
+    assert len(slim["rows"]) == len(full["rows"]) == 4
+    for small, large in zip(slim["rows"], full["rows"], strict=True):
+        assert small.items() <= large.items()
+    assert slim["provenance"].items() <= full["provenance"].items()
+    with pytest.raises(MetricError, match="not a metric frame"):
+        MetricFrame.load(tmp_path / "a.slim.json")
+
+
+def test_excel_holds_rows_and_provenance(tmp_path: Path) -> None:
+    pytest.importorskip("xlsxwriter", reason="the extra 'excel' writes .xlsx")
+    sure().save(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as book:
+        assert {"xl/worksheets/sheet1.xml", "xl/worksheets/sheet2.xml"} <= set(book.namelist())
+        strings = book.read("xl/sharedStrings.xml").decode()
+    assert "p_adjusted" in strings
+    assert "bca" in strings
+
+
+def test_a_leaderboard_replaces_rows_and_keeps_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "board.parquet"
+    assert update(path, MetricFrame.from_rows([row(tokenizer="a"), row(tokenizer="b", value=9.0)])) == 2
+    again = [row(tokenizer="b", value=7.0, signature="new"), row(tokenizer="c", value=None, reason="why")]
+    assert update(path, MetricFrame.from_rows([*again, row(tokenizer="c", group="eng")])) == 3
+    board = MetricFrame.load(path)
+    assert board.frame.select("tokenizer", "value").rows() == [("a", 18.0), ("b", 7.0), ("c", None)]
+    assert "new" in board.frame["signature"].to_list()
+    shown = (tmp_path / "board.md").read_text()
+    assert "| tokenizer | tokens ↓ |" in shown
+    assert "| b | **7** |" in shown
+    with pytest.raises(MetricError, match="a leaderboard is a"):
+        update(tmp_path / "board.csv", sure())
+
+
+def test_rankings_agree_or_not() -> None:
+    values = {"one": (1.0, 2.0, 3.0), "two": (3.0, 2.0, 1.0), "three": (5.0, 6.0, 6.0)}
+    frame = MetricFrame.from_rows(
+        row(metric=metric, tokenizer=name, value=value, direction="lower" if metric != "three" else "higher")
+        for metric, numbers in values.items()
+        for name, value in zip("abc", numbers, strict=True)
+    )
+    assert rankings(frame)["order"].to_list() == ["a > b > c", "c > b > a", "b = c > a"]
+    found = {(r["metric"], r["other_metric"]): r for r in agreement(frame).iter_rows(named=True)}
+    assert found["one", "two"]["kendall"] == pytest.approx(-1)
+    assert found["two", "three"]["spearman"] == pytest.approx(0.8660254)
+    assert agreement(frame).row(0, named=True)["kendall"] == pytest.approx(-1)
+    with pytest.raises(MetricError, match="at least two"):
+        agreement(frame.filter(tokenizer="a"))

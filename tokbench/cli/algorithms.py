@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from tokbench.cli import parameters
-from tokbench.cli.explaining import explain as explain_entry
-from tokbench.cli.explaining import list_entries
+from tokbench.cli.explaining import list_entries, print_about
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -38,4 +37,5 @@ def explain(
     from tokbench.algorithm import ALGORITHMS
 
     algorithm = ALGORITHMS.class_of(name)
-    explain_entry(ALGORITHMS, name, algorithm.about.as_dict() | algorithm.abilities(), as_json=as_json)
+    facts = algorithm.about.as_dict() | algorithm.abilities()
+    print_about(facts, ALGORITHMS.parameters(name), algorithm.about.parameters, as_json=as_json)

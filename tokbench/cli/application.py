@@ -60,9 +60,22 @@ def _register() -> None:
         metrics,
         steps,
         train,
+        transplant,
     )
 
-    for verb in (train, extend, evaluate, encode, decode, count, corpora, metrics, algorithms, steps):
+    for verb in (
+        train,
+        extend,
+        transplant,
+        evaluate,
+        encode,
+        decode,
+        count,
+        corpora,
+        metrics,
+        algorithms,
+        steps,
+    ):
         verb.register(app)
 
 

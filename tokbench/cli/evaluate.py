@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tokbench.cli import parameters
 from tokbench.cli.console import note, progress_bar
 from tokbench.cli.loading import load_tokenizers
+
+if TYPE_CHECKING:
+    from tokbench.frame import MetricFrame
+    from tokbench.uncertainty.resampling import Intervals
 
 EPILOG = """[bold]Examples[/bold]
 
@@ -19,12 +23,22 @@ tokbench eval my-tokenizer --corpus sample
 tokbench eval my-tokenizer o200k_base.tiktoken llama3/tokenizer.json --corpus flores200=flores200_dataset/dev
   --metrics fertility,parity,gini --reference eng_Latn --out report.parquet
 
-tokbench eval a.tiktoken --corpus sample --by script --metrics "renyi_efficiency(alpha=3)"
+tokbench eval old=v1 new=v2 --corpus flores200=DIR --baseline old          is the new one better, and is it certain?
+
+tokbench eval a.tiktoken --corpus flores200=DIR --by language,script,family --per-group
+
+tokbench eval a.tiktoken b.tiktoken --corpus sample --metrics all,-family:cost --out report.xlsx
 
 tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
 
-NAME=PATH gives a tokenizer a name in the table; PATH@METHOD encodes its vocabulary by another method;
-'tokbench metrics list' shows all metrics.
+[bold]Answers[/bold]
+
+NAME=PATH gives a tokenizer a name in the table; PATH@METHOD encodes its vocabulary by another method.
+'tokbench metrics list' shows all metrics, 'tokbench metrics explain NAME' formula, pitfalls and source of one.
+Each document (line of parallel text) is encoded by itself, without special tokens. 'all' is the whole corpus
+together, 'macro' the mean over its groups; – is undefined, with the reason below the table. Intervals resample
+documents, the same ones for every tokenizer, and the same lines for every language of a parallel corpus. * marks
+differences from the baseline whose corrected p-value is below 1 - level.
 """
 
 
@@ -38,16 +52,24 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="TOKENIZER...",
-            help="Files or directories of any format: tokbench, tokenizer.json, SentencePiece .model, .tiktoken.",
+            help="Directory or file of any known format: tokbench, tokenizer.json, SentencePiece .model, .tiktoken.",
         ),
     ],
     corpus: parameters.Corpus,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", "-m", help="Metrics separated by commas, with parameters in parentheses."),
+        typer.Option(
+            "--metrics",
+            "-m",
+            metavar="A,B,…",
+            help="Names, with parameters in parentheses, or family:NAME, all, sensitivity; -NAME leaves out.",
+        ),
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", help="Group by language or by any column of the corpus.")
+        str,
+        typer.Option(
+            "--by", metavar="COLUMN,…", help="Group by language or by columns of the corpus, several at once."
+        ),
     ] = "language",
     reference: Annotated[
         str | None,
@@ -55,16 +77,80 @@ def evaluate(
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", help="Name of the tokenizer that nsl compares with; the first."),
+        typer.Option(
+            "--baseline",
+            help="Name of the tokenizer that others are compared with, in nsl (the first) and in differences.",
+            rich_help_panel="Certainty",
+        ),
     ] = None,
     word: Annotated[
         str, typer.Option("--word", help="What a word is: python_split, hf_whitespace or uax29.")
     ] = "python_split",
+    intervals: Annotated[
+        bool,
+        typer.Option(
+            "--intervals",
+            help="Show an interval for every value; --baseline does so too.",
+            rich_help_panel="Certainty",
+        ),
+    ] = False,
+    replicates: Annotated[
+        int, typer.Option("--replicates", min=2, help="Resamples.", rich_help_panel="Certainty")
+    ] = 2000,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the resamples.", rich_help_panel="Certainty")
+    ] = 0,
+    level: Annotated[
+        float, typer.Option("--level", help="Coverage of an interval.", rich_help_panel="Certainty")
+    ] = 0.95,
+    method: Annotated[
+        str, typer.Option("--method", help="bca or percentile.", rich_help_panel="Certainty")
+    ] = "bca",
+    correction: Annotated[
+        str,
+        typer.Option(
+            "--correction",
+            help="p-values of all comparisons of a metric: holm, benjamini_hochberg, none; auto: Holm for up to 20.",
+            rich_help_panel="Certainty",
+        ),
+    ] = "auto",
+    influence: Annotated[
+        bool,
+        typer.Option(
+            "--influence",
+            help="Also report means and Gini-like values with each group left out.",
+            rich_help_panel="Certainty",
+        ),
+    ] = False,
+    ranking: Annotated[
+        bool,
+        typer.Option(
+            "--ranking",
+            help="Also show how far the metrics agree on the order of the tokenizers.",
+            rich_help_panel="Certainty",
+        ),
+    ] = False,
     per_group: Annotated[
         bool, typer.Option("--per-group", help="Show a row for every group, not only the totals.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Also write all rows: .parquet, .csv, .json or .md.")
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Also write all rows, repeatable: .parquet, .csv, .json, .slim.json, .md, .tex or .xlsx.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option(
+            "--leaderboard",
+            metavar="FILE.parquet",
+            help="Add the totals to a cumulative table, in place of rows of the same tokenizer, corpus and metric; "
+            "beside it FILE.md to read.",
+            rich_help_panel="Output",
+        ),
     ] = None,
     languages: parameters.Languages = None,
     document: parameters.Document = None,
@@ -83,8 +169,13 @@ def evaluate(
     from tokbench.evaluate import evaluate as evaluate_tokenizers
     from tokbench.frame import check_suffix
 
-    if out is not None:
-        check_suffix(out)
+    for path in out or []:
+        check_suffix(path)
+    how = (
+        _intervals(replicates, seed, level, method, correction)
+        if intervals or baseline is not None
+        else False
+    )
     opened = open_corpus(
         corpus, languages=parameters.split_names(languages), document=document, parallel=parallel or None
     )
@@ -94,19 +185,39 @@ def evaluate(
             loaded,
             opened,
             metrics=parameters.split_calls(metrics),
-            by=by,
+            by=parameters.split_names(by) or "language",
             reference=reference,
             baseline=baseline,
             word=word,
+            intervals=how,
+            influence=influence,
             threads=threads,
             progress=progress,
         )
-    if out is not None:
-        frame.save(out)
-        note(f"{len(frame)} rows → {out}")
+    for path in out or []:
+        frame.save(path)
+        note(f"{len(frame)} rows → {path}")
+    if leaderboard is not None:
+        from tokbench.report.leaderboard import update
+
+        note(f"{update(leaderboard, frame)} rows → {leaderboard}, {leaderboard.with_suffix('.md')}")
+    _show(frame, as_json=as_json, per_group=per_group, ranking=ranking, influence=influence)
+
+
+def _intervals(replicates: int, seed: int, level: float, method: str, correction: str) -> Intervals:
+    from tokbench.uncertainty.resampling import Intervals
+
+    return Intervals(replicates, seed, level, method, correction)  # type: ignore[arg-type]  # checked by itself
+
+
+def _show(frame: MetricFrame, *, as_json: bool, per_group: bool, ranking: bool, influence: bool) -> None:
     if as_json:
         sys.stdout.write(frame.to_json() + "\n")
         return
-    from tokbench.report.table import print_frame
+    from tokbench.report.table import print_frame, print_influence, print_ranking
 
     print_frame(frame, per_group=per_group)
+    if influence:
+        print_influence(frame)
+    if ranking:
+        print_ranking(frame)

@@ -1,4 +1,4 @@
-"""Explanations of registered things (algorithms, steps): facts, then a table of parameters."""
+"""Registered things (algorithms, steps, methods) for people: their list, the facts of one and its parameters."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from tokbench.registry import Registry
 
 
-def explain(registry: Registry[Any], name: str, facts: Mapping[str, str], *, as_json: bool) -> None:
-    """Print the facts of an entry and its parameters with types, defaults and meanings."""
-    meanings = registry.class_of(name).about.parameters
+def print_about(
+    facts: Mapping[str, str],
+    parameters: Mapping[str, tuple[str, object]],
+    meanings: Mapping[str, str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a registered thing says about itself, and its parameters with type, default and meaning."""
     rows = [
         {"parameter": key, "type": kind, "default": default, "meaning": meanings.get(key, "")}
-        for key, (kind, default) in registry.parameters(name).items()
+        for key, (kind, default) in parameters.items()
     ]
     if as_json:
         print_json({**facts, "parameters": rows})

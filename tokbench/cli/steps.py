@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from tokbench.cli import parameters
-from tokbench.cli.explaining import explain as explain_entry
-from tokbench.cli.explaining import list_entries
+from tokbench.cli.explaining import list_entries, print_about
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -46,4 +45,4 @@ def explain(
         "source": about.source,
         "learns": ", ".join(step.learned),
     }
-    explain_entry(STEPS, name, facts, as_json=as_json)
+    print_about(facts, STEPS.parameters(name), about.parameters, as_json=as_json)

@@ -77,6 +77,12 @@ class HuggingFaceTokenizer(Tokenizer):
         self.vocab = Vocab(tokens, special=special, partial=True)
         self._special_only = {token.content: i for i, token in added.items() if token.special}
         self.unk_id = self._unknown()
+        settings = self._document["model"]
+        self.continuing_prefix = settings.get("continuing_subword_prefix") or None
+        self.word_end = settings.get("end_of_word_suffix") or None
+        if settings.get("byte_fallback"):
+            names = {f"<0x{byte:02X}>".encode(): byte for byte in range(256)}
+            self.fallback_bytes = {i: names[piece] for i, piece in tokens.items() if piece in names}
         self._bytes: dict[int, bytes] = {i: self._text_bytes(token.decode()) for i, token in tokens.items()}
 
     def _unknown(self) -> int | None:

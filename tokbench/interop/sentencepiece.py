@@ -72,6 +72,8 @@ class SentencePieceTokenizer(Tokenizer):
                 self._bytes[piece_id] = piece.replace("▁", " ").encode()
         self.vocab = Vocab(pieces, special=special, partial=True)
         self.unk_id = processor.unk_id() if processor.unk_id() >= 0 else None
+        self.fallback_bytes = {i: self._bytes[i][0] for i in pieces if processor.is_byte(i)}
+        self.unused_ids = frozenset(i for i in pieces if processor.is_unused(i))
 
     @property
     def fingerprint(self) -> str:

@@ -23,11 +23,13 @@ pub enum WordDefinition {
     Uax29,
     /// Matches of `\w+|[^\w\s]+`: punctuation runs are words of their own.
     HfWhitespace,
+    /// No words but extended grapheme clusters of UAX 29, which tile the text: what a reader takes for a character.
+    Grapheme,
 }
 
 impl WordDefinition {
     /// The names that [`WordDefinition::parse`] knows.
-    pub const NAMES: [&str; 2] = ["uax29", "hf_whitespace"];
+    pub const NAMES: [&str; 3] = ["uax29", "hf_whitespace", "grapheme"];
 
     /// # Errors
     /// [`Error::Parameter`] for a name that is not one of [`WordDefinition::NAMES`].
@@ -35,6 +37,7 @@ impl WordDefinition {
         match name {
             "uax29" => Ok(Self::Uax29),
             "hf_whitespace" => Ok(Self::HfWhitespace),
+            "grapheme" => Ok(Self::Grapheme),
             _ => Err(Error::Parameter {
                 name: "word",
                 message: format!(
@@ -144,6 +147,11 @@ fn spans_of_text(text: &str, definition: WordDefinition, mut found: impl FnMut(u
                 found(start, start + word.len());
             }
         }
+        WordDefinition::Grapheme => {
+            for (start, cluster) in text.grapheme_indices(true) {
+                found(start, start + cluster.len());
+            }
+        }
         WordDefinition::HfWhitespace => {
             let mut open: Option<(usize, bool)> = None;
             for (at, character) in text.char_indices() {
@@ -210,6 +218,16 @@ mod tests {
         let expected = ["can", "'", "t", "stop", "…", "हिन्दी_1"];
         assert_eq!(
             words(text.as_bytes(), WordDefinition::HfWhitespace),
+            expected.map(|word| word.as_bytes().to_vec())
+        );
+    }
+
+    #[test]
+    fn grapheme_clusters_tile_the_text() {
+        let text = "e\u{301}क्षि\r\n🧑🏿‍🚀🇹🇷 a";
+        let expected = ["e\u{301}", "क्षि", "\r\n", "🧑🏿‍🚀", "🇹🇷", " ", "a"];
+        assert_eq!(
+            words(text.as_bytes(), WordDefinition::Grapheme),
             expected.map(|word| word.as_bytes().to_vec())
         );
     }

@@ -18,6 +18,7 @@ mod pathpiece;
 mod pretokenizer;
 mod runs;
 mod sage;
+mod trie;
 mod words;
 
 #[pymodule]
@@ -53,6 +54,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<parity::Parity>()?;
     module.add_class::<runs::RunCounter>()?;
+    module.add_class::<trie::ByteTrie>()?;
     module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
     module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;
     Ok(())

@@ -1,0 +1,9 @@
+"""Methods of planning rows, one file each; importing this package registers them.
+
+To add one: a frozen dataclass with an ``about`` and ``plan``, decorated with `tokbench.transplant.method.register`, in
+a file of its own here (or in another package, with an entry point of the group ``tokbench.transplant_methods``).
+"""
+
+from tokbench.transplant.methods import copy, mean, random, subword, zero
+
+__all__ = ["copy", "mean", "random", "subword", "zero"]
