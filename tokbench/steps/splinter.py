@@ -123,7 +123,7 @@ class Splinter(Rewriting):
             message = (
                 f"step splinter: the corpus holds no {self.script} word of four letters or more that occurs "
                 f"{self.min_frequency} times and is another such word with one letter more; check script=, use more "
-                f"text or a smaller min_frequency"
+                f"text or let rarer words count"
             )
             raise ParameterError(message)
         return replace(self, table=spell_table(table))

@@ -6,7 +6,7 @@
 
 use super::Engine;
 use super::goal::{check_goal, exhausted};
-use crate::{Control, Error, Result};
+use crate::{Control, Result};
 
 /// What becomes of the remaining occurrences of a deleted token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +133,8 @@ impl Presence {
 /// Merges and deletes until there are `vocab_size` tokens.
 ///
 /// # Errors
-/// [`Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
-/// [`Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`Error::Interrupted`].
+/// [`crate::Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
+/// [`crate::Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`crate::Error::Interrupted`].
 pub fn run_picky(
     engine: &mut Engine,
     vocab_size: u64,

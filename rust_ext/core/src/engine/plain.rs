@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::goal::{check_goal, exhausted};
-use crate::{Control, Error, Result};
+use crate::{Control, Result};
 
 /// What a training run did, step by step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Log {
 /// Merges the most frequent pair until there are `vocab_size` ids.
 ///
 /// # Errors
-/// [`Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
-/// [`Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`Error::Interrupted`].
+/// [`crate::Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
+/// [`crate::Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`crate::Error::Interrupted`].
 pub fn run_plain(
     engine: &mut Engine,
     vocab_size: u64,

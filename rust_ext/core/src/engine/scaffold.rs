@@ -15,7 +15,7 @@ use std::collections::BinaryHeap;
 
 use super::goal::{check_goal, exhausted};
 use super::{Best, Engine, Log};
-use crate::{Control, Error, Result};
+use crate::{Control, Result};
 
 /// What a run did: the merges, and by merge the tokens that became scaffold with it and those that were
 /// re-admitted after it, before the next merge.
