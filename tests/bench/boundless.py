@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tokbench import _rust
 from tokbench.algorithm import Request
-from tokbench.algorithms.boundless import Boundless, Filling, Second, floor_of
+from tokbench.algorithms.boundless import Boundless, Filling, Second
 from tokbench.algorithms.boundless_one_pass import BoundlessOnePass
 from tokbench.algorithms.picky import Picky, settings_of, train_words
 from tokbench.corpus import Corpus
@@ -104,10 +104,9 @@ def main() -> None:
         words = train_words(counts, wanted, rule, n_tokens=given.vocab_size, request=counted)
     with clock.phase("boundless: runs"):
         names = admitted("letter", words.whole())
-        floor = floor_of(words, given.vocab_size)
-        runs = count_runs(corpus, counts.pretokenizer, names, floor=floor, threads=given.threads)
+        runs = count_runs(corpus, counts.pretokenizer, names, threads=given.threads)
     with clock.phase("boundless: superwords"):
-        filling = Filling(words, Second(runs, wanted, request, floor=floor))
+        filling = Filling(words, Second(runs, wanted, request, floor=int(words.counts[-1])))
         while len(filling.inventory) < given.vocab_size and filling.step():
             pass
     parts = ["counting", *(name for name in clock.wall if name.startswith("boundless"))]

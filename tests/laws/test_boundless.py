@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,16 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.algorithm import Request
-from tokbench.algorithms.boundless import Boundless, Filling, Second, floor_of
+from tokbench.algorithms.boundless import Boundless
 from tokbench.algorithms.boundless_one_pass import BoundlessOnePass
-from tokbench.algorithms.picky import Picky, settings_of, train_words
+from tokbench.algorithms.picky import Picky
 from tokbench.corpus import Corpus
-from tokbench.counts import count
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.pretokenize import Pretokenizer
 from tokbench.reference import boundless as twin
 from tokbench.reference import bpe
-from tokbench.runs import admitted, count_runs
 
 if TYPE_CHECKING:
     from tokbench.algorithms.operating import Finished
@@ -68,27 +65,6 @@ def test_deleted_tokens_never_appear(texts: list[str], more: int, tau: float, pa
     model = found.model()
     assert len(model.vocab) == len(found.inventory)
     assert model.hidden.isdisjoint(model.vocab)
-
-
-@settings(max_examples=60, deadline=None)
-@given(TEXTS, st.integers(0, 12), TAU)
-def test_runs_cut_at_the_floor_give_the_same_superwords(texts: list[str], more: int, tau: float) -> None:
-    texts = [f"{text} so so ab 7 so so ab" for text in texts]
-    counts = count(Corpus.from_texts({"all": texts}), "o200k")
-    size = 256 + more
-    asked = replace(request(texts, size), source=counts)
-    wanted = settings_of(Picky(), asked, counts, alphabet="bytes")
-    made = []
-    for cut in (True, False):
-        words = train_words(counts, wanted, Picky(tau=tau), n_tokens=size, request=asked)
-        floor = floor_of(words, size) if cut else None
-        corpus = Corpus.from_texts({"all": texts})
-        runs = count_runs(corpus, "o200k", admitted("letter", words.whole()), floor=floor)
-        filling = Filling(words, Second(runs, wanted, asked))
-        while len(filling.inventory) < size and filling.step():
-            pass
-        made.append((filling.steps, filling.supers, list(filling.inventory.tokens)))
-    assert made[0] == made[1]
 
 
 @settings(max_examples=60, deadline=None)

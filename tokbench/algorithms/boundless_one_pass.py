@@ -87,13 +87,7 @@ class BoundlessOnePass(Algorithm):
             self.could_merge, counts.to_frame()["pretoken"].unique(maintain_order=True).to_list()
         )
         runs = count_runs(
-            corpus,
-            counts.pretokenizer,
-            names,
-            threads=request.threads,
-            memory=request.counting.get("memory"),
-            temporary=request.counting.get("temporary"),
-            progress=request.progress,
+            corpus, counts.pretokenizer, names, threads=request.threads, progress=request.progress
         )
         # About what plain training would follow.
         floor = max(1, counts.total_bytes // max(n_tokens, 1) // 64)

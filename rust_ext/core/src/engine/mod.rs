@@ -26,7 +26,6 @@ mod disjoint;
 mod floors;
 mod follow;
 mod gains;
-mod goal;
 mod groups;
 mod heap;
 mod index;

@@ -7,7 +7,6 @@
 
 use std::collections::VecDeque;
 
-use super::goal::check_goal;
 use super::plain::Log;
 use super::{Best, Engine};
 use crate::{Control, Error, Result};
@@ -206,7 +205,14 @@ pub fn run_parity(
     control: &Control,
 ) -> Result<ParityLog> {
     let at_start = engine.tokens().len() as u64;
-    check_goal(vocab_size, at_start)?;
+    if vocab_size < at_start {
+        return Err(Error::Parameter {
+            name: "vocab_size",
+            message: format!(
+                "must be at least {at_start}, the special tokens and the alphabet together; got {vocab_size}"
+            ),
+        });
+    }
     let first = match &parity.measure {
         Measure::Lengths { first, .. } => *first,
         Measure::Ratio { .. } => 0,

@@ -5,8 +5,7 @@
 //! token may be made again. Every merge makes more of a longest token, so the run ends for every τ.
 
 use super::Engine;
-use super::goal::{check_goal, exhausted};
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// What becomes of the remaining occurrences of a deleted token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +132,8 @@ impl Presence {
 /// Merges and deletes until there are `vocab_size` tokens.
 ///
 /// # Errors
-/// [`crate::Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
-/// [`crate::Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`crate::Error::Interrupted`].
+/// [`Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
+/// [`Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`Error::Interrupted`].
 pub fn run_picky(
     engine: &mut Engine,
     vocab_size: u64,
@@ -144,7 +143,14 @@ pub fn run_picky(
 ) -> Result<Operations> {
     let mut presence = Presence::new(engine.tokens().len());
     let at_start = presence.len();
-    check_goal(vocab_size, at_start)?;
+    if vocab_size < at_start {
+        return Err(Error::Parameter {
+            name: "vocab_size",
+            message: format!(
+                "must be at least {at_start}, the special tokens and the alphabet together; got {vocab_size}"
+            ),
+        });
+    }
     let mut operations = Operations::default();
     let mut furthest = at_start;
     control.start("merging", vocab_size - at_start);
@@ -154,7 +160,15 @@ pub fn run_picky(
             if allow_smaller {
                 break;
             }
-            return Err(exhausted(engine, vocab_size, presence.len()));
+            return Err(Error::Exhausted {
+                requested: vocab_size,
+                possible: presence.len(),
+                message: format!(
+                    "no pair is left that occurs at least {} times; use more text, a smaller vocab_size or \
+                     allow_smaller",
+                    engine.setup().min_frequency.max(1)
+                ),
+            });
         };
         let (left, right) = (best.left, best.right);
         let before = [

@@ -1,8 +1,7 @@
 //! Plain BPE: take the most frequent pair until the vocabulary is full.
 
 use super::Engine;
-use super::goal::{check_goal, exhausted};
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// What a training run did, step by step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,8 +21,8 @@ pub struct Log {
 /// Merges the most frequent pair until there are `vocab_size` ids.
 ///
 /// # Errors
-/// [`crate::Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
-/// [`crate::Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`crate::Error::Interrupted`].
+/// [`Error::Parameter`] if the alphabet and the special tokens are more than `vocab_size`;
+/// [`Error::Exhausted`] if the pairs run out, unless `allow_smaller`; [`Error::Interrupted`].
 pub fn run_plain(
     engine: &mut Engine,
     vocab_size: u64,
@@ -31,7 +30,14 @@ pub fn run_plain(
     control: &Control,
 ) -> Result<Log> {
     let at_start = engine.tokens().len() as u64;
-    check_goal(vocab_size, at_start)?;
+    if vocab_size < at_start {
+        return Err(Error::Parameter {
+            name: "vocab_size",
+            message: format!(
+                "must be at least {at_start}, the special tokens and the alphabet together; got {vocab_size}"
+            ),
+        });
+    }
     let mut log = Log::default();
     control.start("merging", vocab_size - at_start);
     while (engine.tokens().len() as u64) < vocab_size {
@@ -41,7 +47,15 @@ pub fn run_plain(
                 break;
             }
             let possible = engine.tokens().len() as u64;
-            return Err(exhausted(engine, vocab_size, possible));
+            return Err(Error::Exhausted {
+                requested: vocab_size,
+                possible,
+                message: format!(
+                    "no pair is left that occurs at least {} times; use more text, a smaller vocab_size or \
+                     allow_smaller",
+                    engine.setup().min_frequency.max(1)
+                ),
+            });
         };
         let merged = engine.merge(best.left, best.right, control)?;
         log.left.push(best.left);

@@ -13,9 +13,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::goal::{check_goal, exhausted};
 use super::{Best, Engine, Log};
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// What a run did: the merges, and by merge the tokens that became scaffold with it and those that were
 /// re-admitted after it, before the next merge.
@@ -104,7 +103,14 @@ pub fn run_scaffold(
     control: &Control,
 ) -> Result<ScaffoldLog> {
     let n_pinned = engine.tokens().len();
-    check_goal(vocab_size, n_pinned as u64)?;
+    if vocab_size < n_pinned as u64 {
+        return Err(Error::Parameter {
+            name: "vocab_size",
+            message: format!(
+                "must be at least {n_pinned}, the special tokens and the alphabet together; got {vocab_size}"
+            ),
+        });
+    }
     let mut log = ScaffoldLog::default();
     let mut scaffold = Scaffold {
         members: Vec::new(),
@@ -149,7 +155,15 @@ pub fn run_scaffold(
             None if allow_smaller => break,
             None => {
                 let possible = n_ordinary(engine, &scaffold);
-                return Err(exhausted(engine, vocab_size, possible));
+                return Err(Error::Exhausted {
+                    requested: vocab_size,
+                    possible,
+                    message: format!(
+                        "no pair is left that occurs at least {} times; use more text, a smaller vocab_size or \
+                         allow_smaller",
+                        engine.setup().min_frequency.max(1)
+                    ),
+                });
             }
         }
         let reached = n_ordinary(engine, &scaffold) - n_pinned as u64;
