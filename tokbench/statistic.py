@@ -125,6 +125,48 @@ def pack_ngrams(ids: NDArray[np.uint32], offsets: Ints, n: int, n_ids: int) -> K
     return keys[inside]
 
 
+@dataclass(frozen=True, eq=False)
+class BlockCounts:
+    """Counts by token id and block of documents: only ids that occur, sorted, ``counts`` (ids, blocks).
+
+    Attributes:
+        size: length of the flat array that ``collect`` would return.
+    """
+
+    ids: Ints
+    counts: Ints
+    size: int
+
+    @classmethod
+    def of(cls, parts: Sequence[Ints]) -> BlockCounts:
+        """Return the flat counts of each block together."""
+        size = max(map(len, parts))
+        dense = np.zeros((size, len(parts)), np.int64)
+        for block, part in enumerate(parts):
+            dense[: len(part), block] = part
+        ids = np.flatnonzero(dense.any(axis=1))
+        return cls(ids, dense[ids], size)
+
+    def __add__(self, other: BlockCounts) -> BlockCounts:
+        """Add the counts of other documents."""
+        ids = np.union1d(self.ids, other.ids)
+        counts = np.zeros((len(ids), self.counts.shape[1]), np.int64)
+        for part in (self, other):
+            counts[np.searchsorted(ids, part.ids)] += part.counts
+        return BlockCounts(ids, counts, max(self.size, other.size))
+
+    def flat(self, without: int | None = None) -> Ints:
+        """Return the counts by id, of all blocks or of all but one."""
+        result = np.zeros(self.size, np.int64)
+        result[self.ids] = self.occurring(without)
+        return result
+
+    def occurring(self, without: int | None = None) -> Ints:
+        """Return the counts of the ids that occur, in their order, those that no other block has as 0."""
+        whole: Ints = self.counts.sum(axis=1)
+        return whole if without is None else whole - self.counts[:, without]
+
+
 class Statistic(ABC):
     """Something additive that metrics need; a frozen dataclass, equal when it is the same statistic.
 
@@ -137,6 +179,16 @@ class Statistic(ABC):
     @abstractmethod
     def collect(self, batch: EncodedBatch) -> NDArray[Any] | Keyed:
         """Return the statistic of a batch, in the form of its kind."""
+
+    def collect_blocks(
+        self, batch: EncodedBatch, places: NDArray[np.int16], blocks: int
+    ) -> BlockCounts | None:
+        """Return a flat statistic of types by block of documents at once, ``places[d]`` the block of document d.
+
+        None (the default) to `collect` the documents of each block by themselves.
+        """
+        del batch, places, blocks
+        return None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ pub mod error;
 mod in_order;
 pub mod pretokenize;
 pub mod prune;
+pub mod scripts;
 pub mod vocabulary;
 pub mod words;
 
