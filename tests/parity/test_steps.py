@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,13 +60,13 @@ forms = st.text("abe", min_size=1, max_size=3)
 
 
 @st.composite
-def lists(draw: st.DrawFn) -> tuple[list[list[str]], list[list[str]]]:
+def lists(draw: Any) -> tuple[list[list[str]], list[list[str]]]:
     made: list[list[list[str]]] = []
     for most in (4, 4):
         flat = draw(st.lists(forms, max_size=most + 2, unique=True))
         classes: list[list[str]] = []
         for form in flat:
-            if classes and draw(st.booleans()):
+            if classes and draw(st.integers(0, 1)):
                 classes[-1].append(form)
             else:
                 classes.append([form])

@@ -128,7 +128,13 @@ def test_root_affix_gives_classes_ids_of_their_own(lists: tuple[str, str], tmp_p
     ]
     made.save(tmp_path / "mine.tokbench.json")
     again = Tokenizer.load(tmp_path / "mine.tokbench.json")
-    texts = [*TURKISH, "KİTABIM! 123 <s>", "\U000f0000 \U000ffffd", b"\xff\xf3\xb0\x80", ""]
+    texts: list[str | bytes] = [
+        *TURKISH,
+        "KİTABIM! 123 <s>",
+        "\U000f0000 \U000ffffd",
+        b"\xff\xf3\xb0\x80",
+        "",
+    ]
     encoding = again.encode_batch(texts)
     assert encoding.ids.tolist() == made.encode_batch(texts).ids.tolist()
     assert again.decode_batch(encoding) == [t if isinstance(t, bytes) else t.encode() for t in texts]

@@ -107,10 +107,10 @@ class Allomorphs(Rewriting):
                 raise ParameterError(message)
         if self.roots is not None and self.affixes is not None:
             for kind in ("roots", "affixes"):
-                forms = [form for forms in _classes(getattr(self, kind)) for form in forms]
-                twice = [form for form, n in Counter(forms).items() if n > 1]
-                if twice or not all(form.isalpha() for form in forms):
-                    wrong = twice or [form for form in forms if not form.isalpha()]
+                flat = [form for group in _classes(getattr(self, kind)) for form in group]
+                twice = [form for form, n in Counter(flat).items() if n > 1]
+                if twice or not all(form.isalpha() for form in flat):
+                    wrong = twice or [form for form in flat if not form.isalpha()]
                     message = f"step allomorphs: {kind} must be different forms of letters, got {wrong[0]!r}"
                     raise ParameterError(message)
             if len(self.forms) > MOST:
@@ -152,8 +152,9 @@ class Allomorphs(Rewriting):
         """Whether this is `given` with its lists and a rule."""
         if self == given:
             return True
-        same = isinstance(given, Allomorphs) and given.rule is None
-        return same and (given.min_class_count, given.vowels) == (self.min_class_count, self.vowels)
+        if not isinstance(given, Allomorphs) or given.rule is not None:
+            return False
+        return (given.min_class_count, given.vowels) == (self.min_class_count, self.vowels)
 
     def without(self, numbers: AbstractSet[int]) -> Allomorphs:
         """Return the step without some of its classes, to be fitted again."""
