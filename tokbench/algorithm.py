@@ -118,8 +118,10 @@ class Request:
         """Return the settings among `known` that were given, by name.
 
         Raises:
-            ParameterError: when a setting was given that `algorithm` does not know.
+            ParameterError: when a setting was given that `algorithm` does not know, or a checkpoint it cannot keep.
         """
+        if self.checkpoint is not None:
+            algorithm.check_checkpoint()
         given = {name: getattr(self, name) for name in _OPTIONAL if getattr(self, name) is not None}
         for name in given:
             if name not in known:
@@ -184,6 +186,41 @@ class Algorithm(ABC):
     parallel_dev: ClassVar[bool] = True
     """Whether its ``dev`` corpus must be parallel."""
 
+    checkpoints: ClassVar[str] = "counts"
+    """What a checkpoint keeps of it: ``counts and merges``, ``counts``, or nothing."""
+
+    def check_checkpoint(self) -> None:
+        """Refuse a checkpoint that would keep nothing.
+
+        Raises:
+            ParameterError: saying so.
+        """
+        if not self.checkpoints:
+            message = f"checkpoint: {self.about.name} keeps nothing on the way, a killed run begins again; leave it out"
+            raise ParameterError(message)
+
+    def check_least(self, **least: float) -> None:
+        """Refuse parameters below what they must at least be; None is none.
+
+        Raises:
+            ParameterError: naming the parameter and its least value.
+        """
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and not value >= smallest:
+                message = f"{name}: must be at least {smallest}, got {value}"
+                raise ParameterError(message)
+
+    @classmethod
+    def abilities(cls) -> dict[str, str]:
+        """Return what it needs and what a killed run keeps, printable."""
+        return {
+            "reads": "running text" if cls.reads_text else "running text or pretoken counts",
+            "checkpoints": f"keeps {cls.checkpoints}"
+            if cls.checkpoints
+            else "none: a killed run begins again",
+        }
+
     @abstractmethod
     def train(self, request: Request) -> Tokenizer:
         """Return a trained tokenizer, whose ``training`` tells the settings and, where there are steps, the log."""
@@ -205,36 +242,3 @@ def register(algorithm: A) -> A:
             name is taken.
     """
     return ALGORITHMS.register(algorithm)
-
-
-def names() -> list[str]:
-    """Return the names of all algorithms, sorted, those of entry points included."""
-    return ALGORITHMS.names()
-
-
-def describe(name: str) -> About:
-    """Return definition, parameters, source and export of an algorithm."""
-    return ALGORITHMS.class_of(name).about
-
-
-def parameters(name: str) -> dict[str, tuple[str, object]]:
-    """Return each parameter of an algorithm with its type and its default."""
-    return ALGORITHMS.parameters(name)
-
-
-def parse(spelling: str | Algorithm) -> Algorithm:
-    """Return the algorithm that a spelling names.
-
-    Raises:
-        ParameterError: for a malformed spelling, an unknown name or parameter, or a value of the wrong type.
-
-    Example:
-        >>> spell(parse("bpe"))
-        'bpe'
-    """
-    return ALGORITHMS.parse(spelling)
-
-
-def spell(algorithm: Algorithm) -> str:
-    """Return the spelling with every parameter; `parse` reads it back to an equal value."""
-    return ALGORITHMS.spell(algorithm)

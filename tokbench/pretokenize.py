@@ -23,6 +23,11 @@ specification              pieces
 ``digits:r2l3``            the same, groups from the right
 ``punctuation``            BERT punctuation marks alone; ``punctuation:BEHAVIOUR``
 ``script``                 one Unicode script per piece; Common and Inherited join the run before
+``script_aware``           BoundlessBPE's: Han, Hiragana, Katakana, Thai, Myanmar, Khmer and Lao by character, other
+                           scripts by word; emoji, symbols and numbers as there
+``script_aware_o200k``     the same with ``o200k`` for the words of other scripts
+``camel_case``             BoundlessBPE's pattern by case: ``XML|Http|Request``, ``snake|_case``, numbers in groups of
+                           3 from the right
 ``superbpe``               SuperBPE's second stage: numbers in groups of 3, runs of punctuation, all spaces but
                            one before a word; words and lines stay together
 ``lines``                  up to and with each ``\n``

@@ -21,6 +21,7 @@ from tokbench import _rust
 from tokbench.bpe import BpeModel, merge_list
 from tokbench.errors import ParameterError
 from tokbench.merges import Merges
+from tokbench.steps import shown
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
 
@@ -177,8 +178,8 @@ def model_of(base: Tokenizer, *, what: str) -> BpeModel:
         raise ParameterError(message)
     if base.model.steps:
         message = (
-            f"{what}: {base.name} changes text by {', '.join(base.model.steps)}, which the text to go on with has not "
-            f"been; name the same steps to tokbench.train, which does that"
+            f"{what}: {base.name} changes text by {', '.join(map(shown, base.model.steps))}, which the text to go on "
+            f"with has not been; name the same steps to tokbench.train, which does that"
         )
         raise ParameterError(message)
     if base.model.segmenter is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tokbench.algorithm import Request, parse
+from tokbench.algorithm import ALGORITHMS, Request
 from tokbench.errors import ParameterError
 from tokbench.segmenters import Lexicon, Table
-from tokbench.steps import Chain
-from tokbench.steps.changed import changed
+from tokbench.steps import Chain, shown
+from tokbench.steps.changed import changed, fitted
 from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def train(
         term_weights: term → how much the counts of that word count, such as ``{"graphene": 3}``.
         start: a trained tokenizer to go on from, up to `vocab_size`.
         steps: reversible changes of the text before everything else, in order, such as ``["case"]``
-            (`tokbench.steps`); training sees changed text, and the tokenizer changes text and takes it back.
+            (`tokbench.steps`); training sees changed text, and the tokenizer changes text and takes it back. A step
+            that learns is fitted on the corpus first.
         morphemes: what cuts pretokens into morphemes, which no token may cross: a lexicon or a callable pretoken →
             pieces, whose cuts of the pretokens counted here are kept (`tokbench.segmenters`); others stay whole.
             Cut-offs and weights of terms then see morphemes.
@@ -115,6 +116,8 @@ def train(
     if isinstance(steps, str):
         message = f"steps: give a list of steps, such as [{steps!r}], not one string"
         raise ParameterError(message)
+    if steps:
+        steps = fitted(source, steps, start=() if start is None else start.steps)
     request = Request(
         source=changed(source, steps) if steps else source,
         vocab_size=vocab_size,
@@ -143,7 +146,7 @@ def train(
         checkpoint=checkpoint,
         progress=progress,
     )
-    chosen = parse(algorithm)
+    chosen = ALGORITHMS.parse(algorithm)
     segmenter = None
     if morphemes is not None:
         request, segmenter = in_morphemes(chosen, request, morphemes)
@@ -194,8 +197,8 @@ def without_steps(start: Tokenizer, steps: Sequence[str]) -> Tokenizer:
     wanted = Chain(steps).spelled
     if start.steps != wanted:
         message = (
-            f"start: {start.name} was trained with the steps {', '.join(start.steps) or 'none'}, now there are "
-            f"{', '.join(wanted) or 'none'}; name the same ones"
+            f"start: {start.name} was trained with the steps {', '.join(map(shown, start.steps)) or 'none'}, now there "
+            f"are {', '.join(map(shown, wanted)) or 'none'}; name the same ones"
         )
         raise ParameterError(message)
     if not isinstance(start, BpeTokenizer) or not wanted:
@@ -215,7 +218,8 @@ def with_steps(trained: Tokenizer, steps: Sequence[str]) -> Tokenizer:
     if not isinstance(trained, BpeTokenizer):
         message = f"steps: a {trained.kind} tokenizer is encoded by another library, which has no steps; leave them out"
         raise ParameterError(message)
-    model = replace(trained.model, steps=tuple(steps))
+    # An algorithm may have steps of its own, which see what these have changed.
+    model = replace(trained.model, steps=(*steps, *trained.model.steps))
     training = trained.training
     if training is not None:
         training = replace(training, settings={**training.settings, "steps": list(model.steps)})

@@ -50,12 +50,12 @@ class Job:
 
 
 def run_tokbench(job: Job) -> Merges:
-    from tokbench.algorithm import Request, parse
+    from tokbench.algorithm import ALGORITHMS, Request
     from tokbench.corpus import Corpus
     from tokbench.reference.bpe import printable
 
     train, dev = job.texts()
-    made = parse(f"parity(variant={job.variant})").train(
+    made = ALGORITHMS.parse(f"parity(variant={job.variant})").train(
         Request(
             source=Corpus.from_texts(train),
             dev=Corpus.from_texts(dev, parallel=True),

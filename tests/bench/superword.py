@@ -24,7 +24,7 @@ ENCODED = 10_000_000
 
 def work(job: str, path: Path, size: int, extra: int) -> dict[str, float]:
     """Do one job and report."""
-    from tokbench.algorithm import Request, parse
+    from tokbench.algorithm import ALGORITHMS, Request
     from tokbench.algorithms.scaffold import Scaffold
     from tokbench.corpus import Corpus
     from tokbench.counts import count
@@ -35,7 +35,7 @@ def work(job: str, path: Path, size: int, extra: int) -> dict[str, float]:
     start = time.process_time()
     tokenizer = None
     if job in ("superword", "supertokens"):
-        tokenizer = parse(job).train(Request(source=corpus, vocab_size=size))
+        tokenizer = ALGORITHMS.parse(job).train(Request(source=corpus, vocab_size=size))
         report["train"] = time.process_time() - start
     else:
         counts = count(corpus, "none" if job == "none" else "cl100k")

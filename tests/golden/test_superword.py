@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tokbench.algorithm import Request, parse
+from tokbench.algorithm import ALGORITHMS, Request
 from tokbench.corpus import Corpus
 from tokbench.counts import count
 from tokbench.tokenizer import BpeTokenizer
@@ -23,7 +23,7 @@ def test_superbpe_figures(shared: Path, tmp_path: Path) -> None:
     script = shared / "golden" / "bpe" / "gen_corpus.py"
     subprocess.run([sys.executable, "-P", str(script), str(tmp_path)], check=True, capture_output=True)
     corpus = Corpus.from_files({"all": tmp_path / "train.all.txt"}, document="line")
-    made = parse("superword(transition=3000)").train(Request(source=corpus, vocab_size=4000))
+    made = ALGORITHMS.parse("superword(transition=3000)").train(Request(source=corpus, vocab_size=4000))
     assert isinstance(made, BpeTokenizer)
     assert made.training is not None
     assert made.training.log is not None

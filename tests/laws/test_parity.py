@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokbench.algorithm import Request, parse
+from tokbench.algorithm import ALGORITHMS, Request
 from tokbench.corpus import Corpus
 from tokbench.counts import count
 from tokbench.train import train as train_plain
@@ -39,7 +39,7 @@ def parity(spelling: str, train: Lines, dev: Lines | None, n_merges: int, **give
         dev=None if dev is None else Corpus.from_texts(dev, parallel=True),
         **given_settings,
     )
-    return parse(spelling).train(request)
+    return ALGORITHMS.parse(spelling).train(request)
 
 
 def plain(train: Lines, n_merges: int) -> list[tuple[int, int, int]]:
@@ -135,7 +135,7 @@ def test_threads_and_order_change_nothing(both: tuple[Lines, Lines], seed: int) 
     order = draw.sample(range(len(dev["eng"])), len(dev["eng"]))
     dev_shuffled = {one: [lines[at] for at in order] for one, lines in reversed(dev.items())}
     results = [
-        parse("parity(hybrid=2)").train(
+        ALGORITHMS.parse("parity(hybrid=2)").train(
             Request(
                 source=Corpus.from_texts(one),
                 dev=Corpus.from_texts(two, parallel=True),

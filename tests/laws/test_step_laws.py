@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tokbench.bpe import BpeModel
 from tokbench.merges import Merges
 from tokbench.sampling import bpe_dropout
-from tokbench.steps import Chain, names
+from tokbench.steps import STEPS, Chain
 from tokbench.steps.case import pairs
 from tokbench.tokenizer import BpeTokenizer
 from tokbench.vocab import Vocab
@@ -22,8 +22,13 @@ CHAINS = [
     ("case(turkish=true)",),
     ("case(capital=^,capitals=U+E000)",),
     ("case", "case(capital=^,capitals=~)"),
+    ('splinter(table="4:-1ת2,0ו1,-2ו1 5:0ה3 7:0ה1,-3ו1")',),
+    ('splinter(script=arabic,depth=1,width=1,table="4:0ا2,1و1 5:0ا1")',),
+    ("case(turkish=true)", 'allomorphs(roots="aé/ad b",affixes="d/da ıi/i",rule="0 =0 >+3=1;2 aé=1;3 ad=1")'),
 ]
-ALPHABET = "aBCdÉéıIİißǅΣς ^~\x11\x12\ue000.\n中"
+ALPHABET = (
+    "aBCdÉéıIİißǅΣς ^~\x11\x12\ue000.\n中שלוםתהםפاوكتبة\ua000\ua010\ua48b\U000f0000\U000f0002\U000ffffd"
+)
 texts = st.one_of(
     st.text(ALPHABET, max_size=30).map(str.encode),
     st.lists(
@@ -35,7 +40,7 @@ texts = st.one_of(
 
 
 def test_every_step_has_a_case_here() -> None:
-    assert {step.split("(")[0] for chain in CHAINS for step in chain} == set(names())
+    assert {step.split("(")[0] for chain in CHAINS for step in chain} == set(STEPS.names())
 
 
 @given(st.sampled_from(CHAINS), texts)

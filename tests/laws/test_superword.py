@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer as HuggingFace
 
-from tokbench.algorithm import Request, parse
+from tokbench.algorithm import ALGORITHMS, Request
 from tokbench.algorithms.supertokens import Supertokens, count_chunks
 from tokbench.algorithms.superword import Superword
 from tokbench.corpus import Corpus
@@ -49,7 +49,7 @@ def corpus() -> Corpus:
 
 
 def trained(corpus: Corpus, spelling: str, size: int = 600, **settings: Any) -> BpeTokenizer:
-    made = parse(spelling).train(Request(source=corpus, vocab_size=size, **settings))
+    made = ALGORITHMS.parse(spelling).train(Request(source=corpus, vocab_size=size, **settings))
     assert isinstance(made, BpeTokenizer)
     return made
 
@@ -165,7 +165,7 @@ def test_wrong_settings_say_what_is_wrong(corpus: Corpus) -> None:
             trained(request.pop("source", corpus), spelling, **request)
     for spelling in ("superword(max_words=0)", 'superword(forbidden="")', "supertokens(split=0)"):
         with pytest.raises(ParameterError):
-            parse(spelling)
+            ALGORITHMS.parse(spelling)
     with pytest.raises(ExhaustedError):
         Supertokens().train(Request(source=Corpus.from_texts({"a": ["b c"]}), vocab_size=400))
     with pytest.raises(ParameterError, match="start"):

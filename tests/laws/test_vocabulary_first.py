@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokbench.algorithm import parse, spell
+from tokbench.algorithm import ALGORITHMS
 from tokbench.algorithms.lib import LessIsBetter
 from tokbench.algorithms.lib import learn as learn_units
 from tokbench.algorithms.sage import sample_lines
@@ -79,7 +79,7 @@ def test_size_special_tokens_and_round_trip(trained: dict[str, Tokenizer], spell
     assert tokenizer.encode("<s>", allowed_special="all").tolist() == [0]
     assert isinstance(tokenizer, BpeTokenizer)
     assert tokenizer.training is not None
-    assert tokenizer.training.settings["algorithm"] == spell(parse(spelling))
+    assert tokenizer.training.settings["algorithm"] == ALGORITHMS.spell(ALGORITHMS.parse(spelling))
 
 
 @pytest.mark.parametrize("spelling", NATIVE)
@@ -213,8 +213,8 @@ def test_too_little_text_is_an_error_that_says_so(spelling: str) -> None:
 
 @pytest.mark.parametrize("spelling", ["sage", "lib", "sentencepiece", "wordpiece(prefix=##)"])
 def test_running_text_is_needed(spelling: str) -> None:
-    assert parse(spelling).reads_text
-    assert not parse("wordpiece").reads_text
+    assert ALGORITHMS.parse(spelling).reads_text
+    assert not ALGORITHMS.parse("wordpiece").reads_text
     counts = PretokenCounts.from_mapping({"eng": {b"low": 1}})
     with pytest.raises(ParameterError, match="running text"):
         train(counts, vocab_size=300, algorithm=spelling)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tokbench as tb
 from tokbench import _rust
-from tokbench.algorithm import parse
+from tokbench.algorithm import ALGORITHMS
 from tokbench.codes import coded_bytes
 from tokbench.errors import ParameterError
 from tokbench.objectives.compression import order0_gain, replaced
@@ -123,4 +123,4 @@ def test_wrong_parameters_are_refused() -> None:
         ("compression(token=-1)", "bits"),
     ]:
         with pytest.raises(ParameterError, match=word):
-            tb.train(corpus, vocab_size=400, algorithm=parse(spelling))
+            tb.train(corpus, vocab_size=400, algorithm=ALGORITHMS.parse(spelling))

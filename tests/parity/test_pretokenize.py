@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 from tokbench import _rust
@@ -110,11 +112,42 @@ def test_twin_around_every_change_of_class(spec: str) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("spec", ["script", "digits:r2l3", *sorted(reference.PATTERNS)])
+@pytest.mark.parametrize(
+    "spec", ["script", "digits:r2l3", *sorted(reference.SCRIPT_AWARE), *sorted(reference.PATTERNS)]
+)
 def test_twin_on_real_text(shared: Path, spec: str) -> None:
     for language in LANGUAGES:
         text = _text(shared, language, 20_000).encode()
         assert Pretokenizer(spec).split(text) == reference.split(spec, text), language
+
+
+# Scripts that meet, and what is common to all of them at every place between two of them.
+MIXED = ["Word", "слово", "漢", "カナ", "かな", "ไทย", "မြန်မာ", "ខ្មែរ", "ລາວ", "한글"]
+MIXED += [
+    " ",
+    "  ",
+    "\n",
+    "!?",
+    "1234567",
+    "\u0301",
+    "\u200d",
+    "\uffff",
+    "HTTPServer",
+    "a_b",
+    "don’t",
+    "👍🏽",
+    "🇩🇪",
+    "3\ufe0f\u20e3",
+]
+
+
+@pytest.mark.parametrize("spec", [*sorted(reference.SCRIPT_AWARE), "camel_case"])
+@given(
+    parts=st.lists(st.sampled_from([*(part.encode() for part in MIXED), b"\xff", b"\xe6\xbc"]), max_size=12)
+)
+def test_twin_where_scripts_meet(spec: str, parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    assert Pretokenizer(spec).split(data) == reference.split(spec, data)
 
 
 def _huggingface_steps() -> dict[str, Any]:
@@ -122,7 +155,7 @@ def _huggingface_steps() -> dict[str, Any]:
         "gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         "deepseek3": pre_tokenizers.Sequence([_isolated(each) for each in reference.PATTERNS["deepseek3"]]),
     }
-    for spec in ("llama3", "qwen2", "qwen3_5", "o200k", "tekken", "whitespace", "bert"):
+    for spec in ("llama3", "qwen2", "qwen3_5", "o200k", "tekken", "whitespace", "bert", "camel_case"):
         steps[spec] = _isolated(reference.PATTERNS[spec][0])
     for behaviour in ("isolated", "contiguous", "merged_with_previous", "merged_with_next"):
         steps[f"regex-{behaviour}:[aeiou ]"] = pre_tokenizers.Split(Regex("[aeiou ]"), behaviour)
@@ -189,7 +222,7 @@ def test_tiktoken_patterns_get_their_scanner(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_scanner_has_a_twin() -> None:
-    covered = {*reference.PATTERNS, "script"}
+    covered = {*reference.PATTERNS, *reference.SCRIPT_AWARE, "script"}
     assert set(_rust.Pretokenizer.names()) <= covered
     assert {name for _, name in _rust.Pretokenizer.known_patterns()} <= covered
     assert set(names()) - covered == {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tokbench.algorithm import Request, describe, parse, spell
+from tokbench.algorithm import ALGORITHMS, Request
 from tokbench.algorithms.parity import Parity, ratio_of
 from tokbench.checkpoint import Checkpoint
 from tokbench.corpus import Corpus
@@ -30,7 +30,7 @@ DEV = {"eng": ["lower lakes", "new"], "tur": ["göllerde", "yeni"]}
 
 def train(spelling: str = "parity", dev: Corpus | None = None, **given: Any) -> Tokenizer:
     request = {"source": count(Corpus.from_texts(TRAIN), "gpt2"), "vocab_size": 266, **given}
-    return parse(spelling).train(Request(dev=dev, **request))
+    return ALGORITHMS.parse(spelling).train(Request(dev=dev, **request))
 
 
 def training(tokenizer: Tokenizer) -> Training:
@@ -63,7 +63,7 @@ DEV_CORPUS = Corpus.from_texts(DEV, parallel=True)
 )
 def test_parameters_out_of_range(spelling: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        parse(spelling)
+        ALGORITHMS.parse(spelling)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_the_log_says_who_was_served() -> None:
     assert log is not None
     assert log.columns[-5:] == ["served", "tokens_eng", "tokens_tur", "dev_eng", "dev_tur"]
     assert log["served"].to_list()[:3] == [None, None, "tur"]
-    assert facts["objective"] == spell(Parity(hybrid=2))
+    assert facts["objective"] == ALGORITHMS.spell(Parity(hybrid=2))
     assert facts["min_frequency"] == 2
-    assert describe("parity").parameters.keys() == {
+    assert ALGORITHMS.class_of("parity").about.parameters.keys() == {
         "variant", "window", "alpha", "threshold", "hybrid", "ratio", "balance", "on_exhausted",
     }  # fmt: skip
 
@@ -194,7 +194,7 @@ def test_training_in_steps_is_training_at_once(tmp_path: Path) -> None:
 PROGRAM = """
 import random, sys
 from pathlib import Path
-from tokbench.algorithm import Request, parse
+from tokbench.algorithm import ALGORITHMS, Request
 from tokbench.checkpoint import Checkpoint
 from tokbench.corpus import Corpus
 
@@ -212,7 +212,7 @@ request = Request(
     checkpoint=checkpoint,
 )
 print("begun", flush=True)
-made = parse("parity(hybrid=200,variant=window)").train(request)
+made = ALGORITHMS.parse("parity(hybrid=200,variant=window)").train(request)
 made.training.log.write_parquet(sys.argv[2])
 print(made.fingerprint)
 """

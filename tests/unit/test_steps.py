@@ -14,7 +14,7 @@ from tokbench.counts import PretokenCounts, count
 from tokbench.errors import NotRepresentableError, ParameterError, VocabError
 from tokbench.evaluate import evaluate
 from tokbench.merges import Merges
-from tokbench.steps import Case, Chain, describe, parameters, parse
+from tokbench.steps import STEPS, Case, Chain, parse
 from tokbench.steps.changed import changed
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
@@ -79,7 +79,7 @@ def test_wrong_steps_are_named(spelling: str, message: str) -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    assert set(describe("case").parameters) == set(parameters("case"))
+    assert set(STEPS.class_of("case").about.parameters) == set(STEPS.parameters("case"))
     assert parse("case") == Case()
 
 

@@ -17,7 +17,7 @@ from tokbench.algorithms.picky import (
     spellings,
     train_words,
 )
-from tokbench.errors import ExhaustedError, ParameterError
+from tokbench.errors import ExhaustedError
 from tokbench.runs import admitted, count_runs
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ class Boundless(Algorithm):
         check_choice("alphabet", self.alphabet, ALPHABETS)
         check_tau(self.tau)
         admitted(self.could_merge, [])
-        if self.supers is not None and self.supers < 0:
-            message = f"supers: must be at least 0, got {self.supers}"
-            raise ParameterError(message)
+        self.check_least(supers=0)
 
     def train(self, request: Request) -> Tokenizer:
         """Train on running text."""

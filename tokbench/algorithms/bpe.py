@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class Bpe(Algorithm):
     """Merge the most frequent pair of all groups together until the vocabulary is full."""
 
+    checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="bpe",
         aliases=("plain",),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tokbench import _rust
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.bpe import BpeModel, Training
 from tokbench.codes import CODES as CODES_OF_TEXT
 from tokbench.codes import compare_codes
@@ -136,7 +136,7 @@ class Compression(Algorithm):
         report = self._report(base, made, measured, dev)
         settings = {
             **made.training.settings,
-            "algorithm": spell(self),
+            "algorithm": ALGORITHMS.spell(self),
             "sampled_every": every,
             "report": report,
         }
@@ -153,13 +153,7 @@ class Compression(Algorithm):
             kind = "a number" if self.code == "mixed" else "a whole number"
             message = f"candidates: {kind} of at least 1 is needed, got {candidates:g}"
             raise ParameterError(message)
-        for name in ("sample", "every"):
-            if getattr(self, name) < 1:
-                message = f"{name}: must be at least 1, got {getattr(self, name)}"
-                raise ParameterError(message)
-        if self.novelty < 0 or self.token < 0:
-            message = "novelty and token: bits, at least 0"
-            raise ParameterError(message)
+        self.check_least(sample=1, every=1, novelty=0, token=0)
         return candidates
 
     def _pruned(self, pool: BpeTokenizer, keep: int, measured: Corpus, request: Request) -> BpeTokenizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.bpe import AddedToken, Training
 from tokbench.errors import ParameterError
 from tokbench.tokenizer import BpeTokenizer
@@ -27,6 +27,7 @@ class Kl3m(Algorithm):
 
     pad_to: int | None = None
     pad: str = "<|reserved_{}|>"
+    checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="kl3m",
         summary="tokens of at most 3 characters, padded to a power of two (4096, 8192, 16384)",
@@ -104,7 +105,7 @@ class Kl3m(Algorithm):
         )
         added = (*made.model.added, *(AddedToken(text, token_id) for text, token_id in reserved.items()))
         assert made.training is not None, "training says how"
-        settings = {**made.training.settings, "algorithm": spell(self), "vocab_size": size}
+        settings = {**made.training.settings, "algorithm": ALGORITHMS.spell(self), "vocab_size": size}
         settings |= {"reserved": len(reserved)}
         return BpeTokenizer(
             replace(made.model, vocab=vocab, added=added),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tokbench import _rust
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.sage import sample_lines
 from tokbench.algorithms.tokens import BYTES, check_filled, ordinary_size, vocabulary
 from tokbench.bpe import EMPTY_MERGES, BpeModel, Training
@@ -39,6 +39,7 @@ class LessIsBetter(Algorithm):
     max_lines: int = 1_000_000
 
     reads_text: ClassVar[bool] = True
+    checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="lib",
         summary="Less is Better: an ordered lexicon with a memory, learned by reading",
@@ -75,17 +76,11 @@ class LessIsBetter(Algorithm):
     )
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "article", "life", "max_length", "max_lines"):
-            if getattr(self, name) < 1:
-                message = f"{name}: must be at least 1, got {getattr(self, name)}"
-                raise ParameterError(message)
+        self.check_least(epochs=1, article=1, life=1, max_length=1, max_lines=1, max_gap=0)
         for name in ("memory_in", "memory_out", "update_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 message = f"{name}: must be between 0 and 1, got {getattr(self, name)}"
                 raise ParameterError(message)
-        if self.max_gap < 0:
-            message = f"max_gap: must not be negative, got {self.max_gap}"
-            raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `seed` is known."""
@@ -105,7 +100,7 @@ class LessIsBetter(Algorithm):
             schema_overrides={"rank": pl.UInt32},
         )
         settings = {
-            "algorithm": spell(self),
+            "algorithm": ALGORITHMS.spell(self),
             "vocab_size": request.vocab_size,
             "special_tokens": list(request.special_tokens),
             "units": len(units),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tokbench import _rust
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.parity_run import Balanced
 from tokbench.counts import PretokenCounts, count
-from tokbench.errors import ParameterError
+from tokbench.errors import CorpusError, ParameterError
 from tokbench.settings import Settings
 from tokbench.train import prepared
 
@@ -36,6 +36,7 @@ class Parity(Algorithm):
     balance: str | None = None
     on_exhausted: str = "continue"
 
+    checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="parity",
         aliases=("parity_aware",),
@@ -181,7 +182,10 @@ def count_dev(dev: Corpus, counts: PretokenCounts, progress: Progress | None = N
         # Of a corpus whose files are its documents the lines are what must be parallel.
         document = "line" if dev.document == "file" else dev.document
         dev = replace(dev, parallel=True, document=document)
-    table = count(dev.select(counts.groups), counts.pretokenizer, progress=progress)
+    try:
+        table = count(dev.select(counts.groups), counts.pretokenizer, progress=progress)
+    except CorpusError as error:
+        raise CorpusError(f"dev: {error}; document i must say the same in every language") from error
     empty = [group for group, size in zip(table.groups, table.native.totals()[1], strict=True) if not size]
     if empty:
         raise ParameterError(f"dev: {_short(empty)} has no text in the development set")
@@ -239,7 +243,10 @@ def _check_filled(counts: PretokenCounts) -> None:
     sizes = counts.native.totals()[1]
     empty = [group for group, size in zip(counts.groups, sizes, strict=True) if not size]
     if empty or not sizes:
-        raise ParameterError(f"source: no training text for {_short(empty) or 'any language'}")
+        raise ParameterError(
+            f"source: no training text for {_short(empty) or 'any language'}; add some, or leave the language out of "
+            f"both sides"
+        )
 
 
 def _settings(
@@ -258,7 +265,7 @@ def _settings(
         pretokenizer=counts.pretokenizer,
         special_tokens=special,
         initial_alphabet=alphabet if isinstance(alphabet, str) else tuple(alphabet),
-        objective=spell(algorithm),
+        objective=ALGORITHMS.spell(algorithm),
         allow_smaller=request.allow_smaller,
         weights=None if counts.weights is None else counts.weights.as_dict(),
         weight_scale=1 if counts.weights is None else counts.weights.scale,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tokbench import _rust
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.tokens import (
     MIN_FREQUENCY,
     check_filled,
@@ -77,9 +77,7 @@ class PathPiece(Algorithm):
     )
 
     def __post_init__(self) -> None:
-        if self.rounds is not None and self.rounds < 1:
-            message = f"rounds: must be at least 1, got {self.rounds}"
-            raise ParameterError(message)
+        self.check_least(rounds=1)
 
     def train(self, request: Request) -> Tokenizer:
         """Train; lengths, frequencies, weights and `start` are known."""
@@ -115,7 +113,7 @@ class PathPiece(Algorithm):
             counts, tokens, size=size, rounds=self.rounds, threads=threads_of(request), request=request
         )
         settings: dict[str, object] = {
-            "algorithm": spell(self),
+            "algorithm": ALGORITHMS.spell(self),
             "vocab_size": request.vocab_size,
             "pretokenizer": counts.pretokenizer,
             "special_tokens": list(request.special_tokens),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.operating import UTF8_BYTES, Finished, Inventory, check_choice
 from tokbench.errors import ParameterError
 from tokbench.settings import Settings
@@ -144,7 +144,7 @@ def settings_of(
         special_tokens=tuple(request.special_tokens),
         initial_alphabet="bytes" if alphabet == "bytes" else tuple(UTF8_BYTES),
         alphabet_order="byte",
-        objective=spell(algorithm),
+        objective=ALGORITHMS.spell(algorithm),
         allow_smaller=request.allow_smaller,
         weights=None if counts.weights is None else counts.weights.as_dict(),
         weight_scale=1 if counts.weights is None else counts.weights.scale,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tokbench import _rust
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.tokens import (
     MIN_FREQUENCY,
     check_filled,
@@ -60,6 +60,7 @@ class Sage(Algorithm):
     max_lines: int = 1_000_000
 
     reads_text: ClassVar[bool] = True
+    checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="sage",
         summary="contextual: prune a large vocabulary by a skip-gram model of its tokens",
@@ -100,22 +101,10 @@ class Sage(Algorithm):
     )
 
     def __post_init__(self) -> None:
-        least = {
-            "rounds": 1,
-            "embeddings_every": 1,
-            "dimensions": 1,
-            "negative": 0,
-            "window": 1,
-            "min_count": 1,
-            "epochs": 1,
-            "max_lines": 1,
-        }
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                message = f"{name}: must be at least {value}, got {getattr(self, name)}"
-                raise ParameterError(message)
-        if not (self.rate > 0 and self.sample >= 0):
-            message = f"rate and sample: must be positive and not negative, got {self.rate} and {self.sample}"
+        self.check_least(rounds=1, embeddings_every=1, dimensions=1, negative=0, window=1, min_count=1)
+        self.check_least(epochs=1, max_lines=1, sample=0)
+        if not self.rate > 0:
+            message = f"rate: must be above 0, got {self.rate}"
             raise ParameterError(message)
 
     def train(self, request: Request) -> Tokenizer:
@@ -164,7 +153,7 @@ class Sage(Algorithm):
             threads=threads_of(request), progress=request.progress,
         )  # fmt: skip
         settings = {
-            "algorithm": spell(self),
+            "algorithm": ALGORITHMS.spell(self),
             "vocab_size": request.vocab_size,
             "pretokenizer": pretokenizer,
             "special_tokens": list(request.special_tokens),

@@ -29,6 +29,7 @@ else:
 class Scaffold(Algorithm):
     """Plain BPE whose rare intermediate tokens are hidden: merged through, but never shown."""
 
+    checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="scaffold",
         summary="BPE that hides rare parts of frequent tokens (Scaffold-BPE)",
@@ -85,10 +86,16 @@ class Scaffold(Algorithm):
             weight_scale=1 if counts.weights is None else counts.weights.scale,
             **known,
         )
+        if request.checkpoint is not None:
+            request.checkpoint.agree("settings", settings.as_dict())
+            request.checkpoint.check_counts(counts.native)
         engine = start(counts.native, settings, progress=request.progress)
         merges, scaffolded, readmitted = engine.run_scaffold(
             settings.vocab_size, allow_smaller=settings.allow_smaller, progress=request.progress
         )
+        if request.checkpoint is not None:
+            columns = [column.astype(np.uint64) for column in merges[:4]]
+            request.checkpoint.record(0, np.stack(columns, axis=1))
         made = vocab_of(engine, settings)
         hidden = _hidden(scaffolded, readmitted)
         ids, n_shown = _renumbered(made.n_ids, hidden)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.bpe import Training
 from tokbench.errors import ExhaustedError, ParameterError
 
@@ -35,6 +35,7 @@ class SentencePiece(Algorithm):
     seed_size: int = 1_000_000
 
     reads_text: ClassVar[bool] = True
+    checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="sentencepiece",
         summary="SentencePiece: BPE or Unigram over characters, with white space as a symbol",
@@ -119,6 +120,11 @@ class SentencePiece(Algorithm):
                 f"pass allow_smaller"
             )
             raise ExhaustedError(message)
-        settings = {"algorithm": spell(self), "special_tokens": special, "unknown": unknown, **given}
+        settings = {
+            "algorithm": ALGORITHMS.spell(self),
+            "special_tokens": special,
+            "unknown": unknown,
+            **given,
+        }
         tokenizer.training = Training(settings)
         return tokenizer

@@ -44,6 +44,7 @@ class Supertokens(Algorithm):
     max_words: int | None = 4
     forbidden: str | None = ": "
 
+    checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="supertokens",
         summary="BPE on random chunks of pretokens: tokens that span words (our reading of TokenAdapt's)",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from tokbench.checkpoint import Checkpoint
     from tokbench.tokenizer import Tokenizer
 else:
     from tokbench.late import pl
@@ -50,6 +51,7 @@ class Superword(Algorithm):
     forbidden: str | None = ": "
     keep_absent: bool = False
 
+    checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="superword",
         aliases=("superbpe",),
@@ -108,6 +110,7 @@ class Superword(Algorithm):
             vetoes=vetoes(self.max_words, self.forbidden),
             keep_absent=self.keep_absent,
             allow_smaller=request.allow_smaller,
+            checkpoint=_part(request, "second"),
             progress=request.progress,
             report={"algorithm": "superword", "first_pretokenizer": first.pretokenizer},
             **common,
@@ -134,6 +137,7 @@ class Superword(Algorithm):
                 vocab_size=self._size(request),
                 special_tokens=request.special_tokens,
                 allow_smaller=request.allow_smaller,
+                checkpoint=_part(request, "first"),
                 progress=request.progress,
                 **known,
             )
@@ -162,9 +166,15 @@ class Superword(Algorithm):
             request.corpus(self),
             self.second,
             threads=request.threads,
+            checkpoint=_part(request, "second"),
             progress=request.progress,
             **request.counting,
         )
+
+
+def _part(request: Request, stage: str) -> Checkpoint | None:
+    """Return the work directory of a stage: each keeps its own merges, the second its own counts too."""
+    return None if request.checkpoint is None else request.checkpoint.part(stage)
 
 
 def vetoes(max_words: int | None, forbidden: str | None) -> Vetoes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.tokens import BYTES, check_filled, ordinary_size, vocabulary
 from tokbench.bpe import EMPTY_MERGES, BpeModel, Training
 from tokbench.errors import ParameterError
@@ -84,7 +84,7 @@ class Unigram(Algorithm):
         tokens = [*BYTES, *(piece for piece, _ in pieces if len(piece) > 1)]
         scores = [*[0.0] * len(request.special_tokens), *(score_of[token] for token in tokens)]
         settings = {
-            "algorithm": spell(self),
+            "algorithm": ALGORITHMS.spell(self),
             "vocab_size": request.vocab_size,
             "pretokenizer": counts.pretokenizer,
             "special_tokens": list(request.special_tokens),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from tokbench.algorithm import About, Algorithm, Request, register, spell
+from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
 from tokbench.algorithms.tokens import ordinary_size
 from tokbench.bpe import EMPTY_MERGES, Training
 from tokbench.errors import ParameterError
@@ -83,13 +83,18 @@ class WordPiece(Algorithm):
         )
         assert base.training is not None
         model = replace(base.model, merges=EMPTY_MERGES, method="longest")
-        settings = dict(base.training.settings) | {"algorithm": spell(self)}
+        settings = dict(base.training.settings) | {"algorithm": ALGORITHMS.spell(self)}
         return BpeTokenizer(model, name="trained", training=Training(settings, base.training.log))
 
     def _with_prefix(self, request: Request, prefix: str) -> Tokenizer:
         from tokbench.interop.hf_train import train_wordpiece
 
         known = request.settings(self, "min_frequency", "unknown")
+        if request.checkpoint is not None:
+            message = (
+                "checkpoint: with a prefix tokenizers trains, which keeps nothing on the way; leave it out"
+            )
+            raise ParameterError(message)
         if request.pretokenizer is not None:
             message = "pretokenizer: with a prefix BERT's own pre-tokenizer cuts the text; leave it out"
             raise ParameterError(message)
@@ -107,5 +112,5 @@ class WordPiece(Algorithm):
             allow_smaller=request.allow_smaller,
             **options,
         )
-        tokenizer.training = Training({"algorithm": spell(self), **options})
+        tokenizer.training = Training({"algorithm": ALGORITHMS.spell(self), **options})
         return tokenizer

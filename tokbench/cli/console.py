@@ -79,7 +79,13 @@ def _rate(per_second: float, unit: str) -> str:
     return f"{per_second:,.0f} {unit}/s"
 
 
-OTHER_NAMES = {"special_tokens": "special", "vocab_sizes": "vocab_size", "min_count": "min_pretoken_count"}
+OTHER_NAMES = {
+    "special_tokens": "special",
+    "vocab_sizes": "vocab_size",
+    "min_count": "min_pretoken_count",
+    "checkpoint": "checkpoint_every",
+    "steps": "step",
+}
 """Parameters of the Python functions whose option has another name."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tokbench.errors import ParameterError
+from tokbench.errors import CorpusError, ParameterError
 
 if TYPE_CHECKING:
     from tokbench.corpus import Corpus as OpenCorpus
@@ -149,7 +149,10 @@ def open_parallel(specs: list[str]) -> OpenCorpus:
 
     cards = tuple(f"{name}=" for name in names())
     pairs = all("=" in spec and not spec.startswith(cards) for spec in specs)
-    corpus = open_corpus(specs, parallel=True, document="line") if pairs else open_corpus(specs)
+    try:
+        corpus = open_corpus(specs, parallel=True, document="line") if pairs else open_corpus(specs)
+    except CorpusError as error:
+        raise CorpusError(f"--dev: {error}; line i must say the same in every language") from error
     if not corpus.parallel:
         raise ParameterError(f"--dev {' '.join(specs)}: {corpus.name} is not a parallel corpus")
     return corpus

@@ -46,20 +46,21 @@ transformers.AutoTokenizer.from_pretrained needs.
 
 
 class _Command(typer.core.TyperCommand):
-    """A command whose help ends with the algorithms that there are; they are looked up only then."""
+    """A command whose help ends with the algorithms and steps that there are; they are looked up only then."""
 
-    def get_help(self, ctx: Any) -> str:  # the context of click, or of Typer's own copy of it
-        from tokbench.algorithm import describe, names
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # of click, or of Typer's own copy of it
+        from tokbench.algorithm import ALGORITHMS
+        from tokbench.cli.explaining import print_entries
+        from tokbench.steps import STEPS
 
-        rows = [f"{name} — {describe(name).summary}" for name in names()]
-        heading = "[bold]Algorithms[/bold] (more: tokbench algorithms explain NAME)"
-        self.epilog = "\n\n".join([heading, *(row.replace("[", "\\[") for row in rows), EPILOG])
-        return super().get_help(ctx)
+        super().format_help(ctx, formatter)
+        print_entries(ALGORITHMS, "algorithms", more="tokbench algorithms explain NAME")
+        print_entries(STEPS, "steps", more="tokbench steps explain NAME")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train", cls=_Command, no_args_is_help=True)(train)
+    app.command("train", cls=_Command, no_args_is_help=True, epilog=EPILOG)(train)
 
 
 def train(
@@ -225,13 +226,13 @@ def train(
     as_json: parameters.AsJson = False,
 ) -> None:
     """Train a byte-pair-encoding tokenizer on a corpus or on saved pretoken counts."""
-    from tokbench.algorithm import Request, parse, spell
+    from tokbench.algorithm import ALGORITHMS, Request
     from tokbench.cli import resuming
     from tokbench.corpora import open_corpus
     from tokbench.counts import PretokenCounts
     from tokbench.run import check_formats, check_target, write_run, write_runs
     from tokbench.segmenters import Lexicon
-    from tokbench.steps.changed import changed
+    from tokbench.steps.changed import changed, fitted
     from tokbench.sweep import cut
     from tokbench.tokenizer import BpeTokenizer, Tokenizer
     from tokbench.training import in_morphemes, with_segmenter, with_steps, without_steps
@@ -253,12 +254,14 @@ def train(
     sizes = [parameters.parse_size(size) for size in vocab_size.split(",")]
     weights = parameters.parse_weights(weight)
     steps = step or []
-    base = None if start is None else without_steps(Tokenizer.load(start), steps)
+    base = None if start is None else Tokenizer.load(start)
     if (corpus is None) == (counts is None):
         raise ParameterError("give either --corpus or --counts")
     if counts is not None and document_weight is not None:
         raise ParameterError("--document-weight: belongs to counting; give it to 'tokbench count'")
-    chosen = parse(algorithm)
+    chosen = ALGORITHMS.parse(algorithm)
+    if checkpoint_every is not None:
+        chosen.check_checkpoint()
     if document_weight is not None and chosen.reads_text:
         raise ParameterError(
             f"--document-weight: {chosen.about.name} reads the text itself, each document once"
@@ -278,9 +281,7 @@ def train(
         "weights": weights,
         "alpha": alpha,
         "term_weights": None if term_weights is None else TermWeights.read(term_weights),
-        "start": base,
         "seed": seed,
-        "dev": _open_dev(dev, parallel=chosen.parallel_dev, steps=steps),
     }
     if len(sizes) > 1 and chosen.about.name != "bpe":
         raise ParameterError(
@@ -301,7 +302,11 @@ def train(
             source = open_corpus(corpus or [], languages=parameters.split_names(languages), document=document)
             if document_weight is not None:
                 source = replace(source, document_weight=document_weight)
-        source = changed(source, steps) if steps else source
+        if steps:
+            steps = list(fitted(source, steps, start=() if base is None else base.steps))
+            source = changed(source, steps)
+        settings["start"] = None if base is None else without_steps(base, steps)
+        settings["dev"] = _open_dev(dev, parallel=chosen.parallel_dev, steps=steps)
         request = Request(
             source=source,
             vocab_size=max(sizes),
@@ -332,7 +337,7 @@ def train(
         "document": document,
         "document_weight": document_weight,
         "strict_utf8": strict_utf8,
-        "algorithm": spell(chosen),
+        "algorithm": ALGORITHMS.spell(chosen),
         "dev": dev,
         "seed": seed,
         "step": step,

@@ -308,7 +308,7 @@ def _audit(checks: list[Any], *, as_json: bool) -> None:
 
 
 def _show_methods(name: str | None, *, as_json: bool) -> None:
-    from tokbench.cli.algorithms import print_about
+    from tokbench.cli.explaining import print_about
     from tokbench.transplant.method import METHODS, describe, names
 
     if name is None:

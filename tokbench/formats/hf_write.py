@@ -12,6 +12,7 @@ from tokbench.errors import NotRepresentableError
 from tokbench.formats import hf_write_paths
 from tokbench.formats.hf_split import write_split
 from tokbench.pretokenize import Pretokenizer
+from tokbench.steps import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ def document(model: BpeModel) -> Mapping[str, Any]:
     """
     model = model.ranked
     if model.steps:
-        _refuse(f"it changes the text by {', '.join(model.steps)} before everything else")
+        _refuse(f"it changes the text by {', '.join(map(shown, model.steps))} before everything else")
     if model.segmenter is not None:
         _refuse("it cuts words into morphemes by a segmenter")
     if model.method == "replay":

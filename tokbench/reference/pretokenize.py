@@ -58,6 +58,20 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "whitespace": (r" ?\S+|\s+(?!\S)|\s+",),
     "bert": (rf" ?[^\s\p{{P}}$+<=>^`|~]+| ?{_BERT}|\s+(?!\S)|\s+",),
     "superbpe": (r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)",),
+    "camel_case": (
+        "|".join(
+            [
+                r" ?(?:\p{L}\p{M}*)+['\u2019](?:\p{L}\p{M}*)+",
+                r"_(?:\p{Ll}\p{M}*)+",
+                r" ?(?:\p{Lu}\p{M}*)+(?=\p{Lu}\p{M}*\p{Ll})",
+                r" ?(?:\p{Lu}\p{M}*)?(?:\p{Ll}\p{M}*)+",
+                r" ?(?:\p{Lu}\p{M}*)+",
+                r" ?(?:[\p{Lt}\p{Lm}\p{Lo}]\p{M}*)+",
+                r"(?:\p{N}\p{M}*){1,3}(?=(?:(?:\p{N}\p{M}*){3})*(?:\P{N}|\Z))",
+                r"(?:[\p{P}\p{S}]\p{M}*)+|[^\S\r\n]*[\n\r]+|[^\S\r\n]+|(?:[\p{Z}\p{C}]\p{M}*)+|\p{M}+",
+            ]
+        ),
+    ),
     "lines": (r"[^\n]*\n|[^\n]+",),
     "none": (r"(?s:.+)",),
     "digits": (r"\p{N}+",),
@@ -65,6 +79,31 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "digits:3": (r"\p{N}{1,3}",),
     "punctuation": (_BERT,),
 }
+
+_EMOJI = r"\p{Extended_Pictographic}[\U0001F3FB-\U0001F3FF]?[\uFE0F\uFE0E]?"
+_CAPITALS, _SMALL = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}\u200D]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}\u200D]"
+_AFTER_APOSTROPHE = r"(?:['\u2019][\p{Ll}\p{Lm}\p{Lo}\p{M}]+)?"
+_REST = "|".join(
+    [
+        r"[0-9#*]\uFE0F?\u20E3|[\U0001F1E6-\U0001F1FF]{2}",
+        rf"{_EMOJI}(?:\u200D{_EMOJI})*",
+        r" ?(?:[\p{S}\p{P}]\p{M}*){1,16}",
+        r"[^\S\r\n]{0,16}[\r\n]{1,16}|[^\S\r\n]{1,16}(?![^\s\p{N}\p{C}\p{M}])|\s{1,16}",
+        r"\p{N}{1,3}(?=(?:\p{N}{3})*(?:\P{N}|\Z))|[\p{Z}\p{C}\p{M}]+",
+    ]
+)
+SCRIPT_AWARE: dict[str, tuple[str, str]] = {
+    "script_aware": (
+        f" ?{_CAPITALS}*{_SMALL}+{_AFTER_APOSTROPHE}| ?{_CAPITALS}+{_SMALL}*{_AFTER_APOSTROPHE}|{_REST}",
+        rf" ?\p{{L}}\p{{M}}*|{_REST}",
+    ),
+    "script_aware_o200k": (
+        PATTERNS["o200k"][0],
+        rf" ?\p{{L}}\p{{M}}*|\p{{N}}{{1,3}}|{_SYMBOLS}[\r\n/]*|{_WHITE}",
+    ),
+}
+"""For each the pattern of words and the pattern of characters, for runs of `BY_CHARACTER`."""
+BY_CHARACTER = ("Han", "Hiragana", "Katakana", "Thai", "Myanmar", "Khmer", "Lao")
 
 # The scripts of the languages that the tests read; the Script property of Unicode's Scripts.txt.
 _SCRIPTS = [
@@ -80,7 +119,8 @@ _SCRIPTS = [
         "Hebrew",
         "Arabic",
     ),
-    *("Ethiopic", "Devanagari", "Bengali", "Tamil", "Thai", "Khmer", "Tibetan", "Deseret"),
+    *("Ethiopic", "Devanagari", "Bengali", "Tamil", "Thai", "Khmer", "Lao", "Myanmar"),
+    *("Tibetan", "Deseret"),
     *("Han", "Hiragana", "Katakana", "Hangul", "Bopomofo"),
 ]
 
@@ -103,13 +143,15 @@ def split(spec: str, data: bytes) -> list[bytes]:
 def _ends(spec: str, text: str) -> Iterator[int]:
     if spec == "script":
         return _script_ends(text)
+    if spec in SCRIPT_AWARE:
+        return _script_aware_ends(*SCRIPT_AWARE[spec], text)
     if spec.startswith("digits:r2l"):
         return _grouped_from_right(text, int(spec.removeprefix("digits:r2l")))
     if spec.startswith("regex:"):
         return _isolated((spec.removeprefix("regex:"),), text)
     if spec in PATTERNS:
         return _isolated(PATTERNS[spec], text)
-    known = ", ".join(["regex:PATTERN", "digits:r2lN", "script", *PATTERNS])
+    known = ", ".join(["regex:PATTERN", "digits:r2lN", "script", *SCRIPT_AWARE, *PATTERNS])
     message = f"pre-tokenizer {spec!r} has no twin; those that have one are {known}"
     raise PretokenizeError(message)
 
@@ -147,6 +189,24 @@ def _script_ends(text: str) -> Iterator[int]:
         run = script
     if text:
         yield len(text)
+
+
+def _script_aware_ends(words: str, characters: str, text: str) -> Iterator[int]:
+    """Yield the ends of the pieces of runs, each cut as a text of its own."""
+    start, end, own = 0, 0, ""
+    borders: list[tuple[int, str]] = []
+    for position, character in enumerate(text):
+        script = _script(character)
+        if script == "Inherited":
+            end = position + 1
+        elif script not in ("Common", "Unknown"):
+            if own not in ("", script):
+                borders.append((end, own))
+            own, end = script, position + 1
+    for border, script in [*borders, (len(text), own)]:
+        pattern = characters if script in BY_CHARACTER else words
+        yield from (start + inner for inner in _isolated((pattern,), text[start:border]))
+        start = border
 
 
 @cache

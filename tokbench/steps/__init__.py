@@ -1,19 +1,29 @@
 """Reversible changes of the text before everything else: one file per step."""
 
+from tokbench.steps.allomorphs import Allomorphs
 from tokbench.steps.case import Case
 from tokbench.steps.chain import Chain
-from tokbench.steps.protocol import STEPS, About, Step, describe, names, parameters, parse, register, spell
+from tokbench.steps.protocol import (
+    STEPS,
+    About,
+    Step,
+    parse,
+    register,
+    shown,
+    spell,
+)
+from tokbench.steps.splinter import Splinter
 
 __all__ = [
     "STEPS",
     "About",
+    "Allomorphs",
     "Case",
     "Chain",
+    "Splinter",
     "Step",
-    "describe",
-    "names",
-    "parameters",
     "parse",
     "register",
+    "shown",
     "spell",
 ]

@@ -19,6 +19,7 @@ import numpy as np
 
 from tokbench.errors import ParameterError
 from tokbench.steps.protocol import About, Step, register, tiled
+from tokbench.steps.text import data_of, one_of, sizes_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,16 +106,16 @@ class Case(Step):
 
     def apply(self, data: bytes) -> bytes:
         """Return the document in small letters with markers."""
-        text = _text(data)
-        return _data(self._marked.sub(lambda found: "".join(part for part, _ in self._parts(found)), text))
+        text = text_of(data)
+        return data_of(self._marked.sub(lambda found: "".join(part for part, _ in self._parts(found)), text))
 
     def undo(self, data: bytes) -> bytes:
         """Return the document with its capital letters; a marker that nothing follows stays."""
-        return _data(self._spelled.sub(self._restored, _text(data)))
+        return data_of(self._spelled.sub(self._restored, text_of(data)))
 
     def positions(self, data: bytes) -> NDArray[np.int64]:
         """Return the position in `data` for each position of the changed document."""
-        text = _text(data)
+        text = text_of(data)
         changed: list[str] = []
         lengths: list[int] = []
         kept: list[bool] = []
@@ -126,10 +127,10 @@ class Case(Step):
                 kept.append(is_text)
             done = found.end()
         changed.append(text[done:])
-        sizes = _sizes("".join(changed))
+        sizes = sizes_of("".join(changed))
         stands = np.repeat(np.array([*kept, True]), np.array([*lengths, len(text) - done]))
         given = np.zeros(len(sizes), dtype=np.int64)
-        given[stands] = _sizes(text)
+        given[stands] = sizes_of(text)
         return tiled(sizes, given)
 
     def _parts(self, found: re.Match[str]) -> Iterator[tuple[str, bool]]:
@@ -172,18 +173,18 @@ class Case(Step):
 
     @cached_property
     def _run(self) -> re.Pattern[str]:
-        return re.compile(f"{_class(self._small)}+")
+        return re.compile(f"{one_of(map(chr, self._small))}+")
 
     @cached_property
     def _marked(self) -> re.Pattern[str]:
-        capital, small = _class(self._small), _class(self._large)
-        letter = _class({**self._small, **self._large})
+        capital, small = one_of(map(chr, self._small)), one_of(map(chr, self._large))
+        letter = one_of(map(chr, {**self._small, **self._large}))
         marker = "|".join(map(re.escape, self._markers))
         return re.compile(f"{marker}| ?(?<!{letter}){small}*{capital}{letter}*")
 
     @cached_property
     def _spelled(self) -> re.Pattern[str]:
-        small = _class(self._large)
+        small = one_of(map(chr, self._large))
         one, many = map(re.escape, self._markers)
         return re.compile(f"{one}(?:(?P<literal>{one}|{many})|(?P<one> ?{small}))|{many}(?P<many> ?{small}+)")
 
@@ -197,31 +198,3 @@ def _character(name: str, given: str) -> str:
         )
         raise ParameterError(message)
     return chr(number)
-
-
-def _class(codes: Mapping[int, int]) -> str:
-    """Return a regular expression for one of these characters."""
-    ranges: list[list[int]] = []
-    for code in sorted(codes):
-        if ranges and code == ranges[-1][1] + 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return "[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]"
-
-
-def _text(data: bytes) -> str:
-    # A byte that is not UTF-8 becomes a lone surrogate and comes back as that byte.
-    return data.decode(errors="surrogateescape")
-
-
-def _data(text: str) -> bytes:
-    return text.encode(errors="surrogateescape")
-
-
-def _sizes(text: str) -> NDArray[np.int64]:
-    """Return the bytes of each character."""
-    codes = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
-    sizes = 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)
-    sizes[(codes >= 0xD800) & (codes < 0xE000)] = 1
-    return sizes.astype(np.int64)

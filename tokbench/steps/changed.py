@@ -1,4 +1,4 @@
-"""A corpus as steps change it: what training counts."""
+"""A corpus as steps change it: what training counts; and what steps learn from it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from tokbench.corpus import Batch, Corpus, Texts
 from tokbench.errors import ParameterError
 from tokbench.reading import pack
 from tokbench.steps.chain import Chain
+from tokbench.steps.protocol import parse, spell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tokbench.reading import Source
 
@@ -75,3 +76,29 @@ def changed(corpus: object, steps: Iterable[str]) -> Corpus:
     )
     # The sources know the field of weights; what they yield has the weights already.
     return replace(corpus, parts=parts, document_weight=None)
+
+
+def fitted(corpus: object, steps: Iterable[str], *, start: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the steps with what they learn from a corpus, each from the text that the steps before it make.
+
+    Where `start` (the steps of a tokenizer that training goes on from) has a fit of the same step, that one is taken.
+
+    Raises:
+        ParameterError: as `changed`, and for a corpus that a step cannot learn from.
+
+    Example:
+        >>> fitted(Corpus.from_texts({"eng": ["Ah"]}), ["case(capital=^)"])
+        ('case(capital=^,capitals=U+0012,turkish=false)',)
+    """
+    done: list[str] = []
+    for place, spelling in enumerate(steps):
+        step = parse(spelling)
+        if not step.is_fitted:
+            earlier = parse(start[place]) if place < len(start) else None
+            if earlier is not None and earlier.is_fit_of(step):
+                step = earlier
+            else:
+                text = changed(corpus, done)
+                step = step.fitted(text)
+        done.append(spell(step))
+    return tuple(done)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tokbench.corpus import Corpus
+
     S = TypeVar("S", bound=type["Step"])
 
 
@@ -49,10 +51,30 @@ class Step(ABC):
     """A reversible change of a document."""
 
     about: ClassVar[About]
+    learned: ClassVar[tuple[str, ...]] = ()
+    """Parameters that `fitted` fills in; none of a step that learns nothing."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether nothing is left to learn."""
+        return all(getattr(self, name) is not None for name in self.learned)
+
+    def fitted(self, corpus: Corpus) -> Step:
+        """Return the step with what it learns from a corpus, which its spelling then holds."""
+        del corpus
+        return self
+
+    def is_fit_of(self, given: Step) -> bool:
+        """Whether this is what `fitted` may have made of `given`."""
+        return self == given
 
     @abstractmethod
     def apply(self, data: bytes) -> bytes:
-        """Return the changed document."""
+        """Return the changed document.
+
+        Raises:
+            ParameterError: when the step has not been fitted.
+        """
 
     @abstractmethod
     def undo(self, data: bytes) -> bytes:
@@ -97,21 +119,6 @@ def register(step: S) -> S:
     return STEPS.register(step)
 
 
-def names() -> list[str]:
-    """Return the names of all steps, sorted."""
-    return STEPS.names()
-
-
-def describe(name: str) -> About:
-    """Return what a step changes and where it comes from."""
-    return STEPS.class_of(name).about
-
-
-def parameters(name: str) -> dict[str, tuple[str, object]]:
-    """Return each parameter of a step with its type and its default."""
-    return STEPS.parameters(name)
-
-
 def parse(spelling: str | Step) -> Step:
     r"""Return the step that a spelling names.
 
@@ -123,6 +130,16 @@ def parse(spelling: str | Step) -> Step:
         b'\x11oh\x12 http\x11server'
     """
     return STEPS.parse(spelling)
+
+
+def shown(spelling: str) -> str:
+    """Return a spelling as messages show it: what a step has learned can be long.
+
+    Example:
+        >>> shown("splinter(table=" + 200 * "x" + ")")[-8:]
+        'xxxxxx…)'
+    """
+    return spelling if len(spelling) <= 80 else f"{spelling[:78]}…)"
 
 
 def spell(step: Step) -> str:

@@ -51,11 +51,21 @@ pub const PATTERNS: &[(&str, &str)] = &[
     (r" ?\S+|\s+(?!\S)|\s+", "whitespace"),
     (r" ?[^\s\p{P}$+<=>^`|~]+| ?[\p{P}$+<=>^`|~]|\s+(?!\S)|\s+", "bert"),
     (r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)", "superbpe"),
+    (CAMEL_CASE, "camel_case"),
     (r"\p{N}", "digits:1"),
     (r"\p{N}{1,3}", "digits:3"),
     (r"[\p{N}]{1,3}", "digits:3"),
     (r"\p{N}+", "digits"),
 ];
+
+/// Words by their case, `snake_case` before each underscore, numbers in threes from the right (BoundlessBPE's program).
+pub const CAMEL_CASE: &str = concat!(
+    r" ?(?:\p{L}\p{M}*)+['’](?:\p{L}\p{M}*)+|_(?:\p{Ll}\p{M}*)+|",
+    r" ?(?:\p{Lu}\p{M}*)+(?=(?:\p{Lu}\p{M}*)(?:\p{Ll}\p{M}*))| ?(?:\p{Lu}\p{M}*)?(?:\p{Ll}\p{M}*)+|",
+    r" ?(?:\p{Lu}\p{M}*)+| ?(?:[\p{Lt}\p{Lm}\p{Lo}]\p{M}*)+|",
+    r"(?:\p{N}\p{M}*){1,3}(?=(?:(?:\p{N}\p{M}*){3})*(?:(?:\P{N}\p{M}*)|$))|(?:[\p{P}\p{S}]\p{M}*)+|",
+    r"[^\S\r\n]*[\n\r]+|[^\S\r\n]+|(?:[\p{Z}\p{C}]\p{M}*)+|\p{M}+|.+",
+);
 
 /// The three steps of `DeepSeek` V3 and V4.
 pub const DEEPSEEK: [&str; 3] = [

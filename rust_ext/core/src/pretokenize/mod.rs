@@ -24,6 +24,7 @@ mod pattern;
 mod run;
 mod scan;
 mod script;
+mod script_aware;
 mod spaced;
 mod spec;
 mod superword;
@@ -70,6 +71,7 @@ enum Kind {
     Whitespace(spaced::Whitespace),
     Bert(spaced::Bert),
     Script(script::Script),
+    ScriptAware(script_aware::ScriptAware),
     SuperBpe(superword::SuperBpe),
     Digits(digits::Digits),
     Punctuation(&'static Table, Behaviour),
@@ -115,6 +117,12 @@ impl Kind {
                 "superbpe" => Self::SuperBpe(superword::SuperBpe {
                     table: class::letters(),
                 }),
+                "script_aware" => Self::ScriptAware(script_aware::ScriptAware::published()?),
+                "script_aware_o200k" => Self::ScriptAware(script_aware::ScriptAware::o200k()?),
+                "camel_case" => {
+                    let pattern = pattern::Pattern::new(known::CAMEL_CASE, Behaviour::Isolated)?;
+                    Self::Pattern(Box::new(pattern))
+                }
                 "lines" => Self::Lines,
                 "none" => Self::None,
                 other => unreachable!("{other} is in SCANNERS without a scanner"),
@@ -144,6 +152,7 @@ impl Kind {
             Self::Whitespace(scanner) => scanner.each(data, control, f),
             Self::Bert(scanner) => scanner.each(data, control, f),
             Self::Script(scanner) => scanner.each(data, control, f),
+            Self::ScriptAware(runs) => runs.each(data, control, &mut f),
             Self::SuperBpe(scanner) => scanner.each(data, control, f),
             Self::Digits(digits) => digits.each(data, control, f),
             Self::Punctuation(table, behaviour) => punctuation(table, *behaviour, data, control, f),
@@ -181,6 +190,11 @@ impl Kind {
                 Ok(())
             }
         }
+    }
+
+    /// [`Kind::each`], compiled once.
+    fn each_boxed(&self, data: &[u8], control: &Control, f: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.each(data, control, f)
     }
 
     fn safe_split(&self, data: &[u8], at: usize) -> Option<usize> {
@@ -223,7 +237,7 @@ impl Kind {
                 }
                 best
             }
-            Self::Pattern(_) | Self::None => None,
+            Self::Pattern(_) | Self::ScriptAware(_) | Self::None => None,
         }
     }
 
@@ -243,6 +257,7 @@ impl Kind {
             Self::Digits(_)
                 | Self::Punctuation(..)
                 | Self::Script(_)
+                | Self::ScriptAware(_)
                 | Self::SuperBpe(_)
                 | Self::Pattern(_)
                 | Self::Sequence(_)

@@ -31,7 +31,7 @@ pub enum Step {
 }
 
 /// The scanners without parameters.
-pub const SCANNERS: [&str; 14] = [
+pub const SCANNERS: [&str; 17] = [
     "gpt2",
     "cl100k",
     "o200k",
@@ -43,6 +43,9 @@ pub const SCANNERS: [&str; 14] = [
     "whitespace",
     "bert",
     "script",
+    "script_aware",
+    "script_aware_o200k",
+    "camel_case",
     "superbpe",
     "lines",
     "none",
@@ -61,7 +64,7 @@ pub const FORMS: [&str; 8] = [
 ];
 
 /// Names under which people know a scanner; never accepted, only suggested.
-const KNOWN_AS: [(&str, &str); 26] = [
+const KNOWN_AS: [(&str, &str); 29] = [
     ("r50k", "gpt2"),
     ("r50k_base", "gpt2"),
     ("p50k", "gpt2"),
@@ -88,6 +91,9 @@ const KNOWN_AS: [(&str, &str); 26] = [
     ("deepseekv4", "deepseek3"),
     ("whitespacesplit", "whitespace"),
     ("line", "lines"),
+    ("camelcase", "camel_case"),
+    ("snakecase", "camel_case"),
+    ("scriptaware", "script_aware"),
 ];
 
 impl Step {
