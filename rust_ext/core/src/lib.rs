@@ -13,6 +13,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 mod in_order;
+pub mod omp;
 pub mod pretokenize;
 pub mod prune;
 pub mod vocabulary;
