@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::{Error, Result};
 
 /// The phases that a loop can report, in the order of [`Control::phase`]'s index.
-pub const PHASES: [&str; 11] = [
+pub const PHASES: [&str; 12] = [
     "starting",
     "reading",
     "counting",
@@ -17,6 +17,7 @@ pub const PHASES: [&str; 11] = [
     "writing",
     "verifying",
     "learning",
+    "pursuing",
 ];
 
 /// Progress out, cancellation in. All methods may be called from any thread.

@@ -14,6 +14,7 @@ pub mod encode;
 pub mod engine;
 pub mod error;
 mod in_order;
+pub mod omp;
 pub mod pretokenize;
 pub mod prune;
 mod room;

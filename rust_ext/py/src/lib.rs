@@ -14,6 +14,7 @@ mod engine;
 mod engine_inputs;
 mod lexicon;
 mod lines;
+mod omp;
 mod parity;
 mod pathpiece;
 mod pretokenizer;
@@ -55,6 +56,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<encoder::BpeEncoder>()?;
     module.add_class::<pretokenizer::Pretokenizer>()?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<omp::MatchingPursuit>()?;
     module.add_class::<parity::Parity>()?;
     module.add_class::<runs::RunCounter>()?;
     module.add_class::<trie::ByteTrie>()?;

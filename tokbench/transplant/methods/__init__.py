@@ -4,6 +4,6 @@ To add one: a frozen dataclass with an ``about`` and ``plan``, decorated with `t
 a file of its own here (or in another package, with an entry point of the group ``tokbench.transplant_methods``).
 """
 
-from tokbench.transplant.methods import copy, mean, random, subword, zero
+from tokbench.transplant.methods import copy, mean, omp, random, subword, zero
 
-__all__ = ["copy", "mean", "random", "subword", "zero"]
+__all__ = ["copy", "mean", "omp", "random", "subword", "zero"]
