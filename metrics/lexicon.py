@@ -55,7 +55,9 @@ NO_TURKISH = (
 NONWORDS = ("count", "skip")
 
 _PITFALLS = (
-    "Favours short tokens: affixes of one or two letters are valid everywhere, so splitting more can raise it. "
+    "Favours short tokens: affixes of one or two letters are valid everywhere, so splitting more can raise "
+    "it: on Turkish FLORES with the Turkish set-up GPT-2 has 0.826 by tokens, o200k_base 0.789 (by types "
+    "0.463 and 0.578). "
     "Circular where the vocabulary was built from the list (tokenizers of the metric's authors score 98-99 "
     "%): read lexicon_overlap. The same model is 48.63 % in one paper and 40.96 % in the next, after the "
     "list changed. Numbers and punctuation count as invalid unless nonwords=skip. The paper splits tokens "

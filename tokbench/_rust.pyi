@@ -26,12 +26,14 @@ __all__ = [
     "__version__",
     "admission_rules",
     "admitted",
+    "byte_scripts",
     "code_length",
     "cpu_features",
     "frequent_ngrams",
     "json_texts",
     "learn_lexicon",
     "prune_tokens",
+    "script_names",
     "train_pathpiece",
     "varint",
     "word_spans",
@@ -170,6 +172,8 @@ def json_texts(
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def byte_scripts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint8]: ...
+def script_names() -> list[str]: ...
 def code_length(ids: NDArray[np.uint32], vocab_size: int, code: str) -> float: ...
 def varint(ids: NDArray[np.uint32]) -> NDArray[np.uint8]: ...
 def zstd_size(ids: NDArray[np.uint32], level: int) -> int: ...

@@ -78,12 +78,13 @@ class Accumulator:
     ) -> None:
         self.n_documents = 0
         self._tokenizer = tokenizer
+        self._n_special = len(tokenizer.special_tokens)
         self._memo = memo
         self._documents: dict[Statistic, list[Any]] = {s: [] for s in statistics if s.kind == "documents"}
         others = [statistic for statistic in statistics if statistic.kind != "documents"]
         # Of types each block holds few ids of many: one table of those that occur instead of an array for each block.
         sparse = [s for s in others if blocks > 1 and s.kind == "types" and s.columns == 1]
-        self._sparse: dict[Statistic, BlockCounts | None] = dict.fromkeys(sparse)
+        self._sparse: dict[Statistic, list[BlockCounts]] = {statistic: [] for statistic in sparse}
         self._blocks: list[dict[Statistic, list[Any]]] = [
             {statistic: [] for statistic in others if statistic not in self._sparse} for _ in range(blocks)
         ]
@@ -120,8 +121,17 @@ class Accumulator:
             self._add_sparse(statistic, BlockCounts.of(parts))
 
     def _add_sparse(self, statistic: Statistic, more: BlockCounts) -> None:
+        # As for keys: only merge what is about as long, so that each count moves log n times.
         held = self._sparse[statistic]
-        self._sparse[statistic] = more if held is None else held + more
+        held.append(more)
+        while len(held) > 1 and 2 * len(held[-1].ids) >= len(held[-2].ids):
+            held[-2:] = [held[-2] + held[-1]]
+
+    def _block_counts(self, statistic: Statistic) -> BlockCounts | None:
+        held = self._sparse[statistic]
+        while len(held) > 1:
+            held[-2:] = [held[-2] + held[-1]]
+        return held[0] if held else None
 
     def add(self, other: Accumulator) -> None:
         """Add the statistics of other documents; columns add up because they are totals."""
@@ -133,8 +143,8 @@ class Accumulator:
             for statistic, parts in held.items():
                 for part in parts:
                     self._hold(block, statistic, part)
-        for statistic, counts in other._sparse.items():
-            if counts is not None:
+        for statistic, several in other._sparse.items():
+            for counts in several:
                 self._add_sparse(statistic, counts)
         for statistic, columns in other.columns.items():
             held_columns = self.columns.get(statistic)
@@ -169,7 +179,7 @@ class Accumulator:
             for statistic in self._blocks[0]
         }
         whole.update({statistic: self.documents(statistic) for statistic in self._documents})
-        whole.update({statistic: _flat(counts) for statistic, counts in self._sparse.items()})
+        whole.update({statistic: _flat(self._block_counts(statistic)) for statistic in self._sparse})
         return self._stats(self.n_documents, whole, {})
 
     def without(self, block: int, stats: Stats, *, ids: bool) -> Stats:
@@ -183,7 +193,8 @@ class Accumulator:
             statistic: subtract(statistic, stats.collected[statistic], self._block(block, statistic))
             for statistic in self._blocks[block]
         }
-        for statistic, counts in self._sparse.items():
+        for statistic in self._sparse:
+            counts = self._block_counts(statistic)
             if counts is None or ids:
                 collected[statistic] = _flat(counts, block)
             else:
@@ -203,7 +214,7 @@ class Accumulator:
         return Stats(
             n,
             tokenizer.vocab_size,
-            len(tokenizer.special_tokens),
+            self._n_special,
             tokenizer.unk_id,
             collected,
             tokenizer,

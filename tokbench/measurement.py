@@ -305,6 +305,11 @@ class VocabMetric(Metric):
         """Return the value as a row of the report; override for values by group, such as gold data by language."""
         yield Cell("all", self.of(tokenizer), "vocabulary", tokenizer.vocab_size)
 
+    def beside(self, tokenizer: MeasuredTokenizer, others: Mapping[str, MeasuredTokenizer]) -> Iterable[Cell]:
+        """Return `cells`; override for a comparison with another of the evaluated tokenizers, by name."""
+        del others
+        yield from self.cells(tokenizer)
+
 
 @dataclass(frozen=True)
 class Cell:

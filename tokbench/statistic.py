@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -149,11 +150,20 @@ class BlockCounts:
 
     def __add__(self, other: BlockCounts) -> BlockCounts:
         """Add the counts of other documents."""
-        ids = np.union1d(self.ids, other.ids)
+        size = max(self.size, other.size)
+        seen = np.zeros(size, bool)
+        seen[self.ids] = seen[other.ids] = True
+        ids = np.flatnonzero(seen)
         counts = np.zeros((len(ids), self.counts.shape[1]), np.int64)
         for part in (self, other):
             counts[np.searchsorted(ids, part.ids)] += part.counts
-        return BlockCounts(ids, counts, max(self.size, other.size))
+        return BlockCounts(ids, counts, size)
+
+    @cached_property
+    def whole(self) -> Ints:
+        """The counts of all blocks together."""
+        counts: Ints = self.counts.sum(axis=1)
+        return counts
 
     def flat(self, without: int | None = None) -> Ints:
         """Return the counts by id, of all blocks or of all but one."""
@@ -163,8 +173,7 @@ class BlockCounts:
 
     def occurring(self, without: int | None = None) -> Ints:
         """Return the counts of the ids that occur, in their order, those that no other block has as 0."""
-        whole: Ints = self.counts.sum(axis=1)
-        return whole if without is None else whole - self.counts[:, without]
+        return self.whole if without is None else self.whole - self.counts[:, without]
 
 
 class Statistic(ABC):

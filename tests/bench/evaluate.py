@@ -15,6 +15,7 @@ import io
 import resource
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("shared", type=Path)
     options.add_argument("--peers", type=Path)
-    options.add_argument("--only", default="all", help="small, large or all")
+    options.add_argument("--only", default="all", help="small, large, intervals (of large) or all")
     given = options.parse_args()
     if given.peers is not None:
         sys.path.insert(0, str(given.peers))
@@ -157,6 +158,9 @@ def main() -> None:
     def load(names: list[str]) -> dict[str, Frozen]:
         return {name: Frozen(tb.load(given.shared / "data/tokenizers" / FILES[name])) for name in names}
 
+    if given.only in ("large", "intervals"):
+        large(given.shared, load, only_intervals=given.only == "intervals")
+        return
     print("# 5 tokenizers, 13 languages")
     five = load(list(FILES)[:5])
     small = corpus(given.shared, LANGUAGES)
@@ -195,15 +199,23 @@ def main() -> None:
     )
     against_scorer(one, text, frame)
     against_toklens(one, given.shared, text)
-    if given.only == "small":
-        return
-    print("# 10 tokenizers, 204 languages, intervals")
-    names = sorted(path.stem for path in (given.shared / "data/parallel/flores200_dev").glob("*_*.txt"))
-    ten = load(list(FILES))
-    timed("default metrics, encoding included", lambda: tb.evaluate(ten, corpus(given.shared, names)))
+    if given.only != "small":
+        large(given.shared, load)
+
+
+def large(
+    shared: Path, load: Callable[[list[str]], dict[str, Frozen]], *, only_intervals: bool = False
+) -> None:
+    print("# 10 tokenizers, 204 languages")
+    names = sorted(path.stem for path in (shared / "data/parallel/flores200_dev").glob("*_*.txt"))
+    ten = {name: frozen.base for name, frozen in load(list(FILES)).items()}
+    text = corpus(shared, names)
+    timed("fingerprint of the text", lambda: text.fingerprint)
+    if not only_intervals:
+        timed("default metrics, encoding included", lambda: tb.evaluate(ten, text))
     timed(
-        "with 2,000 replicates and a baseline",
-        lambda: tb.evaluate(ten, corpus(given.shared, names), intervals=True, baseline="gpt2"),
+        "with 2,000 replicates, BCa, and a baseline",
+        lambda: tb.evaluate(ten, text, intervals=True, baseline="gpt2"),
     )
 
 

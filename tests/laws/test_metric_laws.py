@@ -17,7 +17,7 @@ from tokbench.measurement import CorpusMetric, Derived, EncodedBatch, Statistic,
 from tokbench.metrics.counting import Bytes, Characters, Lines, Tokens, Types, Unknowns, WholeWords, Words
 from tokbench.metrics.fairness import Parity, gini
 from tokbench.metrics.information import RenyiEfficiency, renyi_bits
-from tokbench.metrics.length import NormalizedSequenceLength
+from tokbench.metrics.nsl import NormalizedSequenceLength
 from tokbench.uncertainty.resampling import Intervals
 
 if TYPE_CHECKING:

@@ -31,6 +31,8 @@ tokbench eval a.tiktoken --corpus flores200=DIR --by language,script,family --pe
 
 tokbench eval a.tiktoken b.tiktoken --corpus sample --metrics all,-family:cost --out report.xlsx
 
+tokbench eval --health my-tokenizer gpt2.tiktoken                           sixteen checks, no corpus
+
 tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
 
 tokbench eval a.tiktoken b.tiktoken --metrics "morphscore(gold=morphscore/data)" --per-group     no corpus needed
@@ -134,6 +136,21 @@ def evaluate(
             rich_help_panel="Certainty",
         ),
     ] = False,
+    health: Annotated[
+        bool,
+        typer.Option(
+            "--health",
+            help="No corpus: sixteen checks of each tokenizer. Exit status 0 pass, 1 warning, 2 failure, 3 undecided "
+            "or unreadable.",
+            rich_help_panel="Health",
+        ),
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", metavar="C1,C16,…", help="With --health: run these checks.", rich_help_panel="Health"
+        ),
+    ] = None,
     equal_size: Annotated[
         str | None,
         typer.Option(
@@ -187,6 +204,13 @@ def evaluate(
     as_json: parameters.AsJson = False,
 ) -> None:
     """Compare tokenizers on a corpus: fertility, parity, compression, entropy and more, per language."""
+    if health:
+        from tokbench.cli.health import show_health
+
+        code = show_health(tokenizers, pretokenizer=pretokenizer, only=only, as_json=as_json)
+        raise typer.Exit(code)
+    if not corpus:
+        raise typer.BadParameter("it is missing; only --health needs none", param_hint="'--corpus' / '-c'")
     from tokbench.corpora import open_corpus
     from tokbench.evaluate import evaluate as evaluate_tokenizers
     from tokbench.frame import check_suffix

@@ -16,6 +16,7 @@ pub mod error;
 mod in_order;
 pub mod pretokenize;
 pub mod prune;
+pub mod scripts;
 pub mod vocabulary;
 pub mod words;
 

@@ -35,6 +35,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_function(wrap_pyfunction!(documents::json_texts, module)?)?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
+    module.add_function(wrap_pyfunction!(words::byte_scripts, module)?)?;
+    module.add_function(wrap_pyfunction!(words::script_names, module)?)?;
     module.add_function(wrap_pyfunction!(codes::code_length, module)?)?;
     module.add_function(wrap_pyfunction!(codes::varint, module)?)?;
     module.add_function(wrap_pyfunction!(codes::zstd_size, module)?)?;
