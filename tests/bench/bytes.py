@@ -1,9 +1,7 @@
 """Bytes per second of `ByteLM` above the model: python tests/bench/bytes.py TOKENIZER[=PRETOKENIZER] … --text FILE
 
 The model is a handful of fixed float32 rows, so that nearly all time is ours; its own time is measured and taken off.
-Before anything is timed the answers are checked: sums are 1, and feeding byte by byte equals opening at once. With
-genlm-bytes installed (it needs torch) its all-segmentations answers are compared with ours under ``all`` for the same
-rows, and both are timed in the same run.
+Before anything is timed the answers are checked: sums are 1, and feeding byte by byte equals opening at once.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use tokbench_core::omp::{Anchors, Gram, Rules, Target, advance};
+use tokbench_core::Control;
+use tokbench_core::omp::{Anchors, Call, Gram, Rules, Target, advance};
 
 use crate::door::{misuse, raise, run};
 
@@ -71,7 +72,9 @@ impl MatchingPursuit {
     fn reserve_gram(&self, py: Python<'_>) -> PyResult<()> {
         let rows = self.anchors.bind(py).readonly();
         let anchors = self.measured(&rows)?;
-        let gram = py.detach(|| Gram::new(&anchors)).map_err(|error| raise(py, &error))?;
+        let gram = py
+            .detach(|| Gram::new(&anchors))
+            .map_err(|error| raise(py, &error))?;
         self.lock().gram = Some(gram);
         Ok(())
     }
@@ -80,7 +83,10 @@ impl MatchingPursuit {
     fn put_gram(&self, py: Python<'_>, first: usize, block: PyReadonlyArray2<'_, f32>) -> PyResult<()> {
         let n = self.norms.len();
         if first > n || block.shape()[1] != n - first || first + block.shape()[0] > n {
-            return Err(misuse(format!("a block of {:?} at {first} of {n} anchors", block.shape())));
+            return Err(misuse(format!(
+                "a block of {:?} at {first} of {n} anchors",
+                block.shape()
+            )));
         }
         let block = block.as_slice()?;
         py.detach(|| match &mut self.lock().gram {
@@ -94,14 +100,20 @@ impl MatchingPursuit {
     fn begin(&self, py: Python<'_>, targets: PyReadonlyArray2<'_, f32>) -> PyResult<()> {
         let width = self.anchors.bind(py).shape()[1];
         if targets.shape()[1] != width {
-            return Err(misuse(format!("targets of width {}, anchors of {width}", targets.shape()[1])));
+            return Err(misuse(format!(
+                "targets of width {}, anchors of {width}",
+                targets.shape()[1]
+            )));
         }
         let rows = targets.as_slice()?.to_vec();
         py.detach(|| {
             let mut state = self.lock();
             state.targets = rows.chunks_exact(width).map(Target::new).collect();
             state.rows = rows;
-            let places = state.gram.as_ref().map_or(0, |gram| gram.places(state.targets.len()));
+            let places = state
+                .gram
+                .as_ref()
+                .map_or(0, |gram| gram.places(state.targets.len()));
             state.products.clear();
             state.products.resize(places, 0.0);
         });
@@ -109,7 +121,12 @@ impl MatchingPursuit {
     }
 
     /// Stores products `[count, n]` of the targets from `first` on with all anchors.
-    fn put_products(&self, py: Python<'_>, first: usize, products: PyReadonlyArray2<'_, f32>) -> PyResult<()> {
+    fn put_products(
+        &self,
+        py: Python<'_>,
+        first: usize,
+        products: PyReadonlyArray2<'_, f32>,
+    ) -> PyResult<()> {
         let block = products.as_slice()?;
         let mut state = self.lock();
         let state = &mut *state;
@@ -138,9 +155,7 @@ impl MatchingPursuit {
                 products,
             } = &mut *state;
             match gram {
-                Some(gram) => {
-                    gram.pursue(targets, rows, &anchors, products, &self.rules, self.threads, control)
-                }
+                Some(gram) => gram.pursue(targets, rows, products, &self.call(&anchors, control)),
                 None => Ok(()),
             }
         })
@@ -176,7 +191,7 @@ impl MatchingPursuit {
                     message: format!("{shape:?} instead of {:?}", [active, anchors.len()]),
                 });
             }
-            advance(targets, rows, &anchors, products, &self.rules, self.threads, control)
+            advance(targets, rows, products, &self.call(&anchors, control))
         })
     }
 
@@ -202,7 +217,20 @@ impl MatchingPursuit {
 
 impl MatchingPursuit {
     fn measured<'a>(&self, rows: &'a PyReadonlyArray2<'_, f32>) -> PyResult<Anchors<'a>> {
-        Ok(Anchors::measured(rows.as_slice()?, rows.shape()[1], Arc::clone(&self.norms)))
+        Ok(Anchors::measured(
+            rows.as_slice()?,
+            rows.shape()[1],
+            Arc::clone(&self.norms),
+        ))
+    }
+
+    fn call<'a>(&'a self, anchors: &'a Anchors<'a>, control: &'a Control) -> Call<'a> {
+        Call {
+            anchors,
+            rules: &self.rules,
+            threads: self.threads,
+            control,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

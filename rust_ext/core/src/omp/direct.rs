@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{Anchors, Rules, Target, pool, slack};
-use crate::{Control, Result};
+use super::{Call, Target, pool, slack};
+use crate::Result;
 
 /// Takes every unfinished target one step further.
 ///
@@ -15,19 +15,16 @@ use crate::{Control, Result};
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub fn advance(
-    targets: &mut [Target],
-    rows: &[f32],
-    anchors: &Anchors<'_>,
-    products: &[f32],
-    rules: &Rules,
-    threads: usize,
-    control: &Control,
-) -> Result<()> {
+pub fn advance(targets: &mut [Target], rows: &[f32], products: &[f32], call: &Call<'_>) -> Result<()> {
+    let Call { anchors, rules, .. } = call;
     let n = anchors.len();
     let active = targets.iter().filter(|target| !target.finished).count();
-    assert_eq!(products.len(), active * n, "a row of products for each active target");
-    pool(threads)?.install(|| {
+    assert_eq!(
+        products.len(),
+        active * n,
+        "a row of products for each active target"
+    );
+    pool(call.threads)?.install(|| {
         targets
             .iter_mut()
             .zip(rows.chunks_exact(anchors.width))
@@ -36,7 +33,7 @@ pub fn advance(
             .collect::<Vec<_>>()
             .into_par_iter()
             .try_for_each(|((target, row), line)| {
-                control.check()?;
+                call.control.check()?;
                 let mut taken = target.chosen.clone();
                 taken.sort_unstable();
                 let free = |index: u32| taken.binary_search(&index).is_err();

@@ -11,8 +11,8 @@
 use rayon::prelude::*;
 
 use super::dot::dispatch;
-use super::{Anchors, Rules, Target, pool, slack};
-use crate::{Control, Error, Result};
+use super::{Anchors, Call, Target, pool, slack};
+use crate::{Error, Result};
 
 /// Columns of a stripe: 64 bytes of each row.
 const WIDE: usize = 32;
@@ -41,14 +41,12 @@ impl Gram {
         let n = anchors.len();
         let size = n.div_ceil(WIDE) * n * WIDE;
         let mut entries = Vec::new();
-        entries
-            .try_reserve_exact(size)
-            .map_err(|_| Error::TooLarge {
-                message: format!(
-                    "the products of {n} anchors need {} bytes of memory; choose design=direct",
-                    2 * size
-                ),
-            })?;
+        entries.try_reserve_exact(size).map_err(|_| Error::TooLarge {
+            message: format!(
+                "the products of {n} anchors need {} bytes of memory; choose design=direct",
+                2 * size
+            ),
+        })?;
         entries.resize(size, 0);
         let units = anchors
             .norms
@@ -113,13 +111,16 @@ impl Gram {
         &self,
         targets: &mut [Target],
         rows: &[f32],
-        anchors: &Anchors<'_>,
         products: &[f32],
-        rules: &Rules,
-        threads: usize,
-        control: &Control,
+        call: &Call<'_>,
     ) -> Result<()> {
-        let pool = pool(threads)?;
+        let Call {
+            anchors,
+            rules,
+            control,
+            ..
+        } = call;
+        let pool = pool(call.threads)?;
         let n_targets = targets.len();
         let n_stripes = self.n.div_ceil(WIDE);
         let mut largest = vec![0.0f32; n_stripes * n_targets];
@@ -258,9 +259,9 @@ fn screen_inner(entries: &[i16], stripe: usize, begun: &[f32], wanted: &[Wanted]
     {
         let sums = sums_of(entries, stripe, from, own);
         // Without its sign a float32 that is a number orders like its bits.
-        let bits = sums
-            .iter()
-            .fold(0, |largest: u32, sum| largest.max(sum.to_bits() & (u32::MAX >> 1)));
+        let bits = sums.iter().fold(0, |largest: u32, sum| {
+            largest.max(sum.to_bits() & (u32::MAX >> 1))
+        });
         *most = f32::from_bits(bits);
     }
 }

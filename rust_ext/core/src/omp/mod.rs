@@ -20,6 +20,18 @@ pub use direct::advance;
 pub use gram::Gram;
 pub use target::{Anchors, Rules, Target};
 
+/// What a call works with.
+pub struct Call<'a> {
+    /// The rows to choose from.
+    pub anchors: &'a Anchors<'a>,
+    /// When a pursuit ends.
+    pub rules: &'a Rules,
+    /// How many threads; the result does not depend on it.
+    pub threads: usize,
+    /// Who waits.
+    pub control: &'a crate::Control,
+}
+
 /// Half the distance between 1 and the next float32: the relative error of one rounding.
 const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
 
