@@ -29,7 +29,9 @@ def _documents(seed: int, n: int) -> list[list[int]]:
 
 def _encoding(documents: list[list[int]]) -> Encoding:
     offsets = np.cumsum([0, *map(len, documents)])
-    return Encoding(np.array(sum(documents, []), dtype=np.uint32), offsets.astype(np.int64))
+    return Encoding(
+        np.array([i for row in documents for i in row], dtype=np.uint32), offsets.astype(np.int64)
+    )
 
 
 def _model(documents: list[list[int]], order: int, *, wide: bool) -> NgramLM:
@@ -47,7 +49,17 @@ def test_rows_and_scores_are_those_of_the_twin(order: int, seed: int, n: int) ->
     model = _model(documents, order, wide=seed == 1)
     twin = ReferenceNgram(documents, order=order, predicted=[0, 1, 2, 3, 4, EOS], bos=BOS, eos=EOS)
     assert model.counts.discounts == pytest.approx(np.array(twin.discounts))
-    contexts = [[], [BOS], [BOS, 0], [0], [NEVER], [0, NEVER, 1], [3, 4, 0, 1, 2], [BOS, *documents[1]], [EOS]]
+    contexts = [
+        [],
+        [BOS],
+        [BOS, 0],
+        [0],
+        [NEVER],
+        [0, NEVER, 1],
+        [3, 4, 0, 1, 2],
+        [BOS, *documents[1]],
+        [EOS],
+    ]
     rows = np.exp(model.logprobs(contexts))
     wanted = [[twin.probability(context, token) for token in range(N_IDS + 2)] for context in contexts]
     np.testing.assert_allclose(rows, wanted, rtol=1e-12, atol=0)

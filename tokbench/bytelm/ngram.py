@@ -1,7 +1,7 @@
 """`NgramLM`: an interpolated modified Kneser-Ney model of a tokenizer's tokens, trained on any corpus.
 
-Two uses. As a model that needs no download, everything that reads a `TokenLM` runs with it. As an instrument: tokenizers
-whose models have the same order and saw the same text are compared by the bits per byte of held-out text.
+Two uses. As a model that needs no download: everything that reads a `TokenLM` runs with it. As an instrument:
+tokenizers whose models have the same order and saw the same text are compared by the bits per byte of held-out text.
 
 Every document begins with an id of the model's own and ends with another (the two ids after the tokenizer's), so that
 the end of a text has a probability and no special token of the tokenizer is needed. Ids that are no ordinary tokens
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,11 +29,13 @@ from tokbench.errors import CorpusError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
     from tokbench.bytelm.token_lm import Context, TokenLM
     from tokbench.corpus import Corpus
+    from tokbench.reading import Batch
     from tokbench.tokenizer import Tokenizer
 
 
@@ -132,7 +134,9 @@ class NgramLM:
             if lengths[at]:
                 last[at, : lengths[at]] = context[len(context) - int(lengths[at]) :]
         if last.size and not 0 <= last.min() <= last.max() < self.vocab_size:
-            message = f"a context holds an id outside of 0 to {self.vocab_size - 1}; it is of another tokenizer"
+            message = (
+                f"a context holds an id outside of 0 to {self.vocab_size - 1}; it is of another tokenizer"
+            )
             raise ModelError(message)
         rows = np.empty((len(contexts), self.vocab_size))
         trie = (self.counts.first, self.counts.tokens, self.counts.counts)
@@ -197,7 +201,7 @@ class NgramLM:
             "n_tokens": self.n_tokens,
             "n_documents": self.n_documents,
         }
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "first": counts.first,
             "tokens": counts.tokens,
             "counts": counts.counts,
@@ -281,12 +285,11 @@ def _unigram(counts: NgramCounts, predicted: NDArray[np.bool_]) -> NDArray[np.fl
     return np.ascontiguousarray(mixed)
 
 
-def _encodings(
-    text: Corpus | Iterable[str | bytes], tokenizer: Tokenizer
-) -> Iterable[tuple[Encoding, int]]:
+def _encodings(text: Corpus | Iterable[str | bytes], tokenizer: Tokenizer) -> Iterable[tuple[Encoding, int]]:
     """Encode a corpus batch by batch; with each the number of bytes of its text."""
     from tokbench.corpus import Corpus, batches_of
 
+    batches: Iterable[Batch]
     if isinstance(text, Corpus):
         batches = (batch for language in text.languages for batch in text.batches(language))
     else:

@@ -68,7 +68,7 @@ def discounts_of(counts: NDArray[np.uint64]) -> tuple[float, float, float] | Non
         return None
     y = t[1] / (t[1] + 2 * t[2])
     one, two, three = (float(j - (j + 1) * y * t[j + 1] / t[j]) for j in (1, 2, 3))
-    return (one, two, three) if 0 < one <= 1 and 0 < two <= 2 and 0 < three <= 3 else None  # noqa: PLR2004 - D_j <= j
+    return (one, two, three) if 0 < one <= 1 and 0 < two <= 2 and 0 < three <= 3 else None
 
 
 def count_ngrams(encoding: Encoding, *, order: int, n_ids: int, bos: int, eos: int) -> NgramCounts:
@@ -88,7 +88,8 @@ def count_ngrams(encoding: Encoding, *, order: int, n_ids: int, bos: int, eos: i
         message = f"the encoding holds id {int(stream.max())}, beyond the {n_ids} ids of the model"
         raise ParameterError(message)
     whole = np.bincount(stream, minlength=n_ids).astype(np.uint64)
-    tokens, counts, firsts = [np.arange(n_ids, dtype=np.uint32)], [whole], []
+    tokens, counts = [np.arange(n_ids, dtype=np.uint32)], [whole]
+    firsts: list[NDArray[np.int64]] = []
     node = stream.astype(np.int64)
     for n in range(2, order + 1):
         ends = np.flatnonzero(depth >= n)

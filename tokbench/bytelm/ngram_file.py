@@ -77,9 +77,14 @@ def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if size != begin + n_bytes:
         message = f"{path}: {size} bytes, but its header says {begin + n_bytes}; make or copy the model again"
         raise ModelError(message)
-    body = np.memmap(path, mode="r", offset=begin, shape=(n_bytes,)) if n_bytes else np.empty(0, np.uint8)
-    if zlib.crc32(body) != checksum:
-        message = f"{path}: its content does not have the checksum of its header; make or copy the model again"
+    if not n_bytes:
+        message = f"{path}: it holds no arrays; make or copy the model again"
+        raise ModelError(message)
+    body = np.memmap(path, mode="r", offset=begin, shape=(n_bytes,))
+    if zlib.crc32(body.data) != checksum:
+        message = (
+            f"{path}: its content does not have the checksum of its header; make or copy the model again"
+        )
         raise ModelError(message)
     return facts, {name: _array(path, name, body, place) for name, place in places.items()}
 

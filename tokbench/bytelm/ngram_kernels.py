@@ -26,7 +26,9 @@ _TRIE = (
     "Array({count}, 1, 'C', readonly=True), float64[:, ::1], float64[::1]"
 )
 _ROWS = f"void(int64[:, ::1], int64[::1], {_TRIE}, float64[::1], float64[:, ::1])"
-_SCORES = f"void(Array(uint32, 1, 'C', readonly=True), int64[::1], int64, int64, int64, {_TRIE}, float64[::1])"
+_SCORES = (
+    f"void(Array(uint32, 1, 'C', readonly=True), int64[::1], int64, int64, int64, {_TRIE}, float64[::1])"
+)
 
 
 def _rows(
@@ -78,7 +80,7 @@ def _rows(
             total = 0.0
             held = 0.0
             for child in range(first[nodes[k]], first[nodes[k] + 1]):
-                count = np.int64(counts[child])
+                count = int(np.int64(counts[child]))
                 total += count
                 held += discounts[k, min(count, 3) - 1]
             totals[k] = total
@@ -93,7 +95,7 @@ def _rows(
             rows[at, tokens[child]] = unigram[tokens[child]] * scales[1]
         for k in range(1, found + 1):
             for child in range(first[nodes[k]], first[nodes[k] + 1]):
-                count = np.int64(counts[child])
+                count = int(np.int64(counts[child]))
                 share = (count - discounts[k, min(count, 3) - 1]) / totals[k]
                 rows[at, tokens[child]] += share * scales[k + 1]
         for child in range(begin, end):
@@ -133,7 +135,7 @@ def _scores(
                 held = 0.0
                 share = 0.0
                 for child in range(first[node], first[node + 1]):
-                    count = np.int64(counts[child])
+                    count = int(np.int64(counts[child]))
                     discount = discounts[k, min(count, 3) - 1]
                     total += count
                     held += discount

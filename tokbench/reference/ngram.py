@@ -53,12 +53,7 @@ class ReferenceNgram:
                 self.counts.append(dict(counter))
                 continue
             before = Counter(longer[1:] for longer in occurrences[n])
-            self.counts.append(
-                {
-                    gram: counter[gram] if gram[0] == bos else before[gram]
-                    for gram in counter
-                }
-            )
+            self.counts.append({gram: counter[gram] if gram[0] == bos else before[gram] for gram in counter})
         self.counts[0].pop((bos,), None)
         self.discounts = [discounts(list(level.values())) or FALLBACK for level in self.counts]
 
