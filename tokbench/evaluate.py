@@ -131,7 +131,8 @@ def evaluate(
     _check_known("baseline tokenizer", baseline, settings[0].tokenizers)
     if isinstance(metrics, str):
         metrics = [metrics]
-    asked = selected(_default_metrics(columns) if metrics is None else metrics)
+    chosen = list(_default_metrics(columns) if metrics is None else metrics)
+    asked = selected(chosen)
     bound = _bound(asked, settings)
     if given is None:
         _refuse_without_text(bound)
@@ -156,6 +157,24 @@ def evaluate(
     if how is not None:
         rows = _adjusted(rows, how)
     provenance = _provenance(named, prints, corpus, report.metrics, by=columns)
+    provenance["arguments"] = {
+        name: value
+        for name, value, default in (
+            (
+                "metrics",
+                None
+                if metrics is None
+                else [each if isinstance(each, str) else spell(each) for each in chosen],
+                None,
+            ),
+            ("by", columns, ["language"]),
+            ("reference", reference, None),
+            ("baseline", baseline, None),
+            ("word", word, "python_split"),
+            ("influence", influence, False),
+        )
+        if value != default
+    }
     if how is not None:
         provenance["intervals"] = {
             "replicates": how.replicates, "seed": how.seed, "level": how.level, "method": how.method,

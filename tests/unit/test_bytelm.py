@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -260,3 +264,29 @@ def test_tokens_and_bytes(tokenizer: BpeTokenizer) -> None:
     exact = longest_match(model.start(), model.trie, min_probability=0.01)
     assert exact.probability[t] == pytest.approx(0)
     assert exact.probability[the] + exact.probability[th] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("name", ["byte_lm", "models", "sampling", "token_lm"])
+def test_the_examples_of_the_documentation(name: str) -> None:
+    outcome = doctest.testmod(importlib.import_module(f"tokbench.bytelm.{name}"))
+    assert outcome.attempted
+    assert not outcome.failed
+
+
+@pytest.mark.parametrize("name", ["botchan_en_bpe_1000", "botchan_en_unigram_1000"])
+def test_sentencepiece_models(shared: Path, name: str) -> None:
+    """The space before every text is not part of it; what encoding makes is valid; both ways of feeding agree."""
+    pytest.importorskip("sentencepiece", reason="reads SentencePiece models")
+    loaded = tb.load(shared / "data" / "tokenizers" / "sentencepiece_tests" / f"{name}.model")
+    n_ids = loaded.vocab.n_ids
+    rows = reference.random_rows(n_ids, window=2, seed=0)
+    model = ByteLM(FunctionLM(rows, n_ids, bos_id=1, eos_id=2, window=2), loaded)
+    assert model.lead == b" "
+    for text in ["", "the", "It's a"]:
+        at_once = model.next_byte(text).probabilities
+        np.testing.assert_allclose(at_once, model.state(text).distribution().probabilities, atol=1e-12)
+        place = model.cover.root()
+        for token in loaded.encode(text).tolist():
+            assert model.cover.allows(place, token)
+            place = model.cover.step(place, token)
+        assert model.cover.ends(place)

@@ -147,3 +147,9 @@ def test_importing_the_registry_loads_no_numba() -> None:
     code = "import sys, tokbench.metrics; print('numba' in sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_importing_the_package_loads_no_numba() -> None:
+    code = "import sys, tokbench; print({'numba', 'scipy.stats', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

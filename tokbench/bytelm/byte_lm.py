@@ -77,7 +77,7 @@ class ByteLM:
     Example:
         >>> import numpy as np, tokbench as tb
         >>> from tokbench.bytelm import FunctionLM
-        >>> tokenizer = tb.train(tb.count_texts(["aab ab aab"], "none"), vocab_size=258)
+        >>> tokenizer = tb.train(tb.count_texts({"all": ["aab ab aab"]}, "none"), vocab_size=258)
         >>> model = FunctionLM(lambda contexts: np.full((len(contexts), 258), -np.log(258.0)), vocab_size=258)
         >>> distribution = ByteLM(model, tokenizer).next_byte("a")
         >>> round(float(distribution.probabilities.sum()), 12)

@@ -57,8 +57,8 @@ def sharpened(
         ParameterError: for a parameter outside of its range.
 
     Example:
-        >>> sharpened(np.array([0.5, 0.3, 0.2]), top_p=0.6).tolist()
-        [0.625, 0.375, 0.0]
+        >>> sharpened(np.array([0.5, 0.25, 0.25]), min_p=0.6).tolist()
+        [1.0, 0.0, 0.0]
     """
     if temperature < 0 or not 0 < top_p <= 1 or not 0 <= min_p <= 1:
         message = (

@@ -59,6 +59,14 @@ struct Way {
     closed: StateId,
 }
 
+/// The tokens that may come after a state.
+#[derive(Debug)]
+struct Base {
+    mask: Vec<u8>,
+    /// Places of the tokens behind which no border may lie at once.
+    open_only: Vec<u32>,
+}
+
 /// The valid sequences of a vocabulary, merge list and pre-tokenizer.
 #[derive(Debug)]
 pub struct Cover {
@@ -72,7 +80,8 @@ pub struct Cover {
     ids: FxHashMap<Place, PlaceId>,
     ways: FxHashMap<StateId, Arc<Vec<Way>>>,
     masks: FxHashMap<PlaceId, Arc<Vec<u8>>>,
-    forbidden: FxHashMap<u32, Arc<Vec<bool>>>,
+    bases: FxHashMap<(StateId, bool), Arc<Base>>,
+    standing: FxHashMap<u32, Arc<Vec<u8>>>,
     endings: FxHashMap<(StateId, u32, Word), bool>,
     room: usize,
 }
@@ -111,7 +120,8 @@ impl Cover {
             ids: FxHashMap::default(),
             ways: FxHashMap::default(),
             masks: FxHashMap::default(),
-            forbidden: FxHashMap::default(),
+            bases: FxHashMap::default(),
+            standing: FxHashMap::default(),
             endings: FxHashMap::default(),
             room: 0,
             borders,
@@ -176,28 +186,97 @@ impl Cover {
         let Place { last, hypotheses } = self.places[place as usize].clone();
         let mut mask = vec![0; self.trie.order().len()];
         for hypothesis in &hypotheses {
-            let forbidden = (hypothesis.word != Word::Closed).then(|| self.forbidden_after(last));
-            let ways = self.ways(hypothesis.state);
-            for way in ways.iter() {
-                let token = self.trie.order()[way.at as usize];
-                let forbidden = forbidden
-                    .as_ref()
-                    .is_some_and(|forbidden| forbidden[token as usize]);
-                if mask[way.at as usize] == 1 || forbidden {
-                    continue;
+            let from_border = hypothesis.word == Word::Closed;
+            let base = self.base(hypothesis.state, from_border);
+            if from_border {
+                for (on, may) in mask.iter_mut().zip(&base.mask) {
+                    *on |= may;
                 }
-                let word = self.spelled(&hypothesis.word, token);
-                let closes = way.closed != DEAD && self.may_close(&hypothesis.word, &word, token);
-                mask[way.at as usize] = u8::from(
-                    closes
-                        || (way.open != DEAD && self.may_open(token) && self.can_end(way.open, token, &word)),
-                );
+                continue;
+            }
+            let standing = self.standing_after(last);
+            let pairs = base.mask.iter().zip(standing.iter());
+            let mut mine: Vec<u8> = pairs.map(|(may, stands)| may & stands).collect();
+            for at in self.doubtful(&hypothesis.word, &base) {
+                if mine[at] == 1 {
+                    let found = self.after(last, hypothesis, self.trie.order()[at]);
+                    mine[at] = u8::from(found.open.is_some() || found.closed.is_some());
+                }
+            }
+            for (on, may) in mask.iter_mut().zip(&mine) {
+                *on |= may;
             }
         }
         let mask = Arc::new(mask);
         self.make_room(mask.len());
         self.masks.insert(place, Arc::clone(&mask));
         mask
+    }
+
+    /// What the state alone says of every token, at a border or inside of a pretoken of which it does not matter how it
+    /// is spelled.
+    fn base(&mut self, state: StateId, from_border: bool) -> Arc<Base> {
+        if let Some(base) = self.bases.get(&(state, from_border)) {
+            return Arc::clone(base);
+        }
+        let mut base = Base {
+            mask: vec![0; self.trie.order().len()],
+            open_only: Vec::new(),
+        };
+        let before = if from_border { Word::Closed } else { Word::Any };
+        let ways = self.ways(state);
+        for way in ways.iter() {
+            let token = self.trie.order()[way.at as usize];
+            let opens = self.may_open(token);
+            let closes = way.closed != DEAD && (opens || (from_border && self.whole_words));
+            if closes {
+                base.mask[way.at as usize] = 1;
+            } else if way.open != DEAD && opens {
+                let word = self.spelled(&before, token);
+                base.mask[way.at as usize] = u8::from(self.can_end(way.open, token, &word));
+                base.open_only.push(way.at);
+            }
+        }
+        let base = Arc::new(base);
+        self.make_room(base.mask.len() + 4 * base.open_only.len());
+        self.bases.insert((state, from_border), Arc::clone(&base));
+        base
+    }
+
+    /// The tokens for which it does matter how the open pretoken is spelled: with them, or with more, it may be a token.
+    fn doubtful(&self, word: &Word, base: &Base) -> Vec<usize> {
+        let Word::Bytes(bytes) = word else {
+            return Vec::new();
+        };
+        let node = self.trie.find(bytes);
+        if node == NOWHERE {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for at in self.trie.range(node) {
+            let rest = &self.spines.spell(self.trie.order()[at])[bytes.len()..];
+            let same = if rest.is_empty() {
+                NOWHERE
+            } else {
+                self.trie.find(rest)
+            };
+            if same != NOWHERE {
+                found.extend(self.trie.ending(same));
+            }
+        }
+        for &at in &base.open_only {
+            let mut longer = node;
+            for &byte in self.spines.spell(self.trie.order()[at as usize]) {
+                longer = self.trie.child(longer, byte);
+                if longer == NOWHERE {
+                    break;
+                }
+            }
+            if longer != NOWHERE {
+                found.push(at as usize);
+            }
+        }
+        found
     }
 
     fn place(&mut self, last: u32, mut hypotheses: Vec<Hypothesis>) -> PlaceId {
@@ -360,14 +439,18 @@ impl Cover {
         ways
     }
 
-    fn forbidden_after(&mut self, token: u32) -> Arc<Vec<bool>> {
-        if let Some(forbidden) = self.forbidden.get(&token) {
-            return Arc::clone(forbidden);
+    /// In the order of the trie, 1 for every token that may stand after another inside of a pretoken.
+    fn standing_after(&mut self, token: u32) -> Arc<Vec<u8>> {
+        if let Some(standing) = self.standing.get(&token) {
+            return Arc::clone(standing);
         }
-        let forbidden = Arc::new(self.spines.forbidden_after(token));
-        self.make_room(forbidden.len());
-        self.forbidden.insert(token, Arc::clone(&forbidden));
-        forbidden
+        let forbidden = self.spines.forbidden_after(token);
+        let order = self.trie.order().iter();
+        let standing: Vec<u8> = order.map(|&id| u8::from(!forbidden[id as usize])).collect();
+        let standing = Arc::new(standing);
+        self.make_room(standing.len());
+        self.standing.insert(token, Arc::clone(&standing));
+        standing
     }
 
     fn make_room(&mut self, bytes: usize) {
@@ -376,7 +459,8 @@ impl Cover {
             self.room = bytes;
             self.ways.clear();
             self.masks.clear();
-            self.forbidden.clear();
+            self.bases.clear();
+            self.standing.clear();
             self.endings.clear();
         }
     }
