@@ -48,26 +48,24 @@ def test_it_has_learned_to_tell_stories(model: TinyLlama, tokenizer: BpeTokenize
 
 
 @pytest.mark.parametrize("semantics", ["valid", "vct"])
-def test_bits_of_bytes_and_of_tokens(
-    model: TinyLlama, tokenizer: BpeTokenizer, semantics: Semantics
-) -> None:
+def test_bits_of_bytes_and_of_tokens(model: TinyLlama, tokenizer: BpeTokenizer, semantics: Semantics) -> None:
     """All covers together hold at least the tokens' own probability, and little more: the rest is what leaks."""
     lm = ByteLM(model, tokenizer, semantics=semantics)
-    text = TEXT[:24]
-    scored = lm.score(text)
-    by_tokens = _token_bits(model, tokenizer.encode(text).tolist())
-    assert scored.cover_bits <= by_tokens + 1e-6
-    assert scored.total_bits <= scored.cover_bits + 1e-6
-    assert lm.n_contexts <= 3 * len(text)
+    scored = lm.score(TEXT)
+    by_tokens = _token_bits(model, tokenizer.encode(TEXT).tolist())
+    assert by_tokens - 0.01 < scored.cover_bits <= by_tokens + 1e-9
+    assert scored.cover_bits - 0.01 < scored.total_bits <= scored.cover_bits + 1e-9
+    assert lm.n_contexts <= len(TEXT) + 4, "one context for a byte"
 
 
 def test_a_prompt_that_ends_inside_of_a_word(model: TinyLlama, tokenizer: BpeTokenizer) -> None:
-    """After "there w" the next bytes of "was" and "were": naive tokens never continue that way."""
+    """After "there w" comes "as" or "ere"; the model hardly ever saw the token " w" before the rest of these words."""
     lm = ByteLM(model, tokenizer)
     prompt = "Once upon a time, there w"
     exact = lm.next_byte(prompt)
     assert exact.probabilities.sum() == pytest.approx(1, abs=1e-9)
     assert exact.bytes[ord("a")] + exact.bytes[ord("e")] > 0.95
-    assert exact.bytes[ord("a")] > naive(lm, prompt).bytes[ord("a")]
+    wrong = naive(lm, prompt)
+    assert wrong.bytes[ord("a")] + wrong.bytes[ord("e")] < 0.3
     made = sample(lm.open("Once upon a ti"), max_bytes=3, temperature=0.0)
     assert made.data == b"me,"
