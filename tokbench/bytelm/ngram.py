@@ -84,9 +84,9 @@ class NgramLM:
         >>> texts = ["the cat sat", "the cat ran", "a cat sat"]
         >>> tokenizer = tb.train(tb.count_texts({"all": texts}, "none"), vocab_size=260)
         >>> model = train_ngram(tokenizer.encode_batch(texts), tokenizer, order=3)
-        >>> row = model.logprobs([[model.bos_id, *tokenizer.encode("the c")]])[0]
+        >>> row = model.logprobs([[model.bos_id, *tokenizer.encode("the")]])[0]
         >>> round(float(np.exp(row).sum()), 12), tokenizer.token_bytes(int(row.argmax()))
-        (1.0, b'at')
+        (1.0, b' cat ')
     """
 
     def __init__(
