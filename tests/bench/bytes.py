@@ -31,7 +31,7 @@ class Rows:
         picked = [(context[-1] if len(context) else 0) % len(self.rows) for context in contexts]
         rows = self.rows[picked]
         self.seconds += time.process_time() - started
-        return rows
+        return np.asarray(rows)
 
 
 def check(model: ByteLM, text: bytes) -> None:

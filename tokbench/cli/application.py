@@ -60,6 +60,7 @@ def _register() -> None:
         extend,
         metrics,
         steps,
+        ngram,
         train,
         transplant,
         words,
@@ -80,6 +81,7 @@ def _register() -> None:
         algorithms,
         byte_verbs,
         steps,
+        ngram,
     ):
         verb.register(app)
 
