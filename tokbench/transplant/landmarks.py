@@ -140,10 +140,13 @@ def _exactly(
     query: NDArray[np.float32], rows: NDArray[np.float32], lengths: NDArray[np.float64], *, cosine: bool
 ) -> NDArray[np.float64]:
     wide, own = rows.astype(np.float64), query.astype(np.float64)
+    found: NDArray[np.float64]
     if cosine:
-        products: NDArray[np.float64] = (wide * own).sum(axis=1)
-        return np.clip(products / (lengths * np.sqrt((own * own).sum())), -1.0, 1.0)
-    return np.sqrt(((wide - own) ** 2).sum(axis=1))
+        products = (wide * own).sum(axis=1)
+        found = np.clip(products / (lengths * np.sqrt((own * own).sum())), -1.0, 1.0)
+    else:
+        found = np.sqrt(((wide - own) ** 2).sum(axis=1))
+    return found
 
 
 def with_gaps(plan: RowPlan, known: NDArray[np.bool_], why: str) -> RowPlan:

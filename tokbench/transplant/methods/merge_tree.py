@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tokbench.transplant.method import Task
 
-    Weights = dict[int, float]
+Weights = dict[int, float]
 
 
 @register
