@@ -4,6 +4,6 @@ To add one, write a card into ``corpora/cards/``; a new layout is one function i
 """
 
 from tokbench.corpora.card import Card, card, names
-from tokbench.corpora.loaders import from_toml, load, open_corpus, sample
+from tokbench.corpora.loaders import from_toml, load, open_corpus, probes, sample
 
-__all__ = ["Card", "card", "from_toml", "load", "names", "open_corpus", "sample"]
+__all__ = ["Card", "card", "from_toml", "load", "names", "open_corpus", "probes", "sample"]

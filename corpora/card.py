@@ -14,8 +14,8 @@ from typing import Any
 
 from tokbench.errors import CorpusError
 
-LAYOUTS = ("sample", "directory", "pattern", "template")
-"""How files lie: inside the package; one file per language; a file-name pattern; a URI per language."""
+LAYOUTS = ("sample", "probes", "directory", "pattern", "template")
+"""How files lie: inside the package (two); one file per language; a file-name pattern; a URI per language."""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,29 @@ def sample(languages: Sequence[str] | None = None) -> Corpus:
     return Corpus.from_texts(texts, parallel=True, name="sample", metadata=metadata)
 
 
+def probes(languages: Sequence[str] | None = None) -> Corpus:
+    """Load the built-in numbers, formulas and programs; documents are separated by a line of ``%%``.
+
+    Raises:
+        CorpusError: a group that the probes do not have.
+
+    Example:
+        >>> probes(["math"]).metadata["math"]["domain"]
+        'math'
+
+    """
+    folder = files("tokbench.corpora") / "probes"
+    described: dict[str, dict[str, str]] = tomllib.loads(
+        (folder / "languages.toml").read_text(encoding="utf-8")
+    )
+    chosen = _choose(list(described), languages, "probes")
+    texts = {
+        group: (folder / f"{group}.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n%%\n")
+        for group in chosen
+    }
+    return Corpus.from_texts(texts, name="probes", metadata={group: described[group] for group in chosen})
+
+
 def _match_files(which: Card, folder: Path) -> Sources:
     if not folder.is_dir():
         raise CorpusError(f"{which.name}: {folder} is not a folder; {which.obtain}")
@@ -136,10 +159,10 @@ def load(name: str, root: str | Path | None = None, *, languages: Sequence[str] 
 
     """
     which = card(name)
-    if which.layout == "sample":
+    if which.layout in ("sample", "probes"):
         if root is not None:
             raise CorpusError(f"{name} is part of the package and takes no folder")
-        return sample(languages)
+        return sample(languages) if which.layout == "sample" else probes(languages)
     if root is None:
         raise CorpusError(f"{name} is not part of the package: {which.obtain}")
     base = str(root).rstrip("/")

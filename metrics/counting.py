@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from tokbench import _rust
 from tokbench.errors import MetricError
-from tokbench.measurement import EncodedBatch, Statistic, TextBatch
+from tokbench.measurement import BlockCounts, EncodedBatch, Statistic, TextBatch, collect
 from tokbench.metrics import kernels
+from tokbench.metrics.segmentation import check_word_definition as check_word_definition
+from tokbench.metrics.segmentation import find_words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from tokbench.measurement import Kind
 
     Ints = NDArray[np.int64]
-
-WORD_DEFINITIONS = {
-    "python_split": "maximal runs between Python's white space, as str.split(); punctuation stays on the word",
-    "hf_whitespace": r"matches of \w+|[^\w\s]+ (the Hugging Face Whitespace pre-tokenizer): punctuation runs are words",
-    "uax29": "segments of Unicode Standard Annex 29 that hold a letter or digit; Han and Thai one by one",
-}
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,15 @@ class Characters(Statistic):
     def collect(self, batch: EncodedBatch) -> Ints:
         """Count once per text."""
         return batch.text.once(self, lambda text: kernels.count_characters(text.data, text.offsets))
+
+
+@dataclass(frozen=True)
+class Graphemes(Statistic):
+    """Extended grapheme clusters per document; a byte that is no part of valid UTF-8 is one."""
+
+    def collect(self, batch: EncodedBatch) -> Ints:
+        """Find them once per text."""
+        return np.diff(word_spans(batch.text, "grapheme")[2])
 
 
 @dataclass(frozen=True)
@@ -114,28 +118,24 @@ class Types(Statistic):
         size = max(batch.tokenizer.vocab_size, int(batch.ids.max(initial=0)) + 1)
         return kernels.count_types(batch.ids, size)[:size]
 
-
-def check_word_definition(metric: str, word: str | None) -> None:
-    """Refuse an unknown word definition.
-
-    Raises:
-        MetricError: naming the known ones.
-    """
-    if word is not None and word not in WORD_DEFINITIONS:
-        message = f"{metric}: no word definition {word!r}; known: {', '.join(WORD_DEFINITIONS)}"
-        raise MetricError(message)
+    def collect_blocks(self, batch: EncodedBatch, places: NDArray[np.int16], blocks: int) -> BlockCounts:
+        """Count the ids that occur, by block of documents."""
+        counts = collect(batch, self)
+        ids = np.flatnonzero(counts)
+        rank = np.zeros(len(counts), np.int64)
+        rank[ids] = np.arange(len(ids))
+        cells = rank[batch.ids] * blocks + np.repeat(places, np.diff(batch.offsets))
+        table = np.bincount(cells, minlength=len(ids) * blocks).reshape(len(ids), blocks)
+        return BlockCounts(ids, table.astype(np.int64, copy=False), len(counts))
 
 
 def word_spans(text: TextBatch, definition: str) -> tuple[Ints, Ints, Ints]:
     """Return first byte and end of each word, and the rows of the documents, once per text."""
     check_word_definition("words", definition)
-
-    def find(batch: TextBatch) -> tuple[Ints, Ints, Ints]:
-        if definition == "python_split":
-            return kernels.split_words(batch.data, batch.offsets)
-        return _rust.word_spans(batch.data, batch.offsets, definition)
-
-    return text.once(("word_spans", definition), find)
+    return text.once(
+        ("word_spans", definition),
+        lambda batch: find_words(batch.data, batch.offsets, definition, batch.language),
+    )
 
 
 def token_cuts(batch: EncodedBatch) -> tuple[Ints, Ints]:

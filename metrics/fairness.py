@@ -35,6 +35,8 @@ from tokbench.metrics.length import (
     TokensPerByte,
     TokensPerCharacter,
     TokensPerDocument,
+    TokensPerGrapheme,
+    TokensPerLine,
 )
 from tokbench.plugin import register
 
@@ -47,8 +49,10 @@ COSTS: dict[str, CorpusMetric] = {
     "document": TokensPerDocument(),
     "byte": TokensPerByte(),
     "character": TokensPerCharacter(),
+    "grapheme": TokensPerGrapheme(),
+    "line": TokensPerLine(),
 }
-"""What one unit of cost is: tokens per document (parallel text only), per byte or per character."""
+"""What one unit of cost is: tokens per document (parallel text only), per byte, character, grapheme or line."""
 
 
 @register
@@ -135,7 +139,7 @@ def _premium(count: Value, base: Value, reference: str) -> Value:
 
 
 @dataclass(frozen=True)
-class _OfCosts(Derived):
+class OfCosts(Derived):
     """A statistic of the languages' costs; `per` names the unit, None leaves it to the corpus."""
 
     per: str | None = None
@@ -165,14 +169,18 @@ class _OfCosts(Derived):
         return (self.cost(), TokensPerByte())
 
     def of(self, table: Table, tokenizer: str) -> Iterable[Cell]:
-        """One value over the languages that have text; empty documents cost 0 tokens, which is no price."""
-        written = table.row(TokensPerByte(), tokenizer)
-        costs = defined(
-            cost
-            for language, cost in table.row(self.cost(), tokenizer).items()
-            if not isinstance(written[language], Undefined)
-        )
+        """One value over the languages that have text."""
+        costs = list(self.costs(table, tokenizer).values())
         yield Cell(ALL, self.over(costs), "over_groups", len(costs))
+
+    def costs(self, table: Table, tokenizer: str) -> dict[str, float]:
+        """Return the costs of the languages that have text; empty documents cost 0 tokens, which is no price."""
+        written = table.row(TokensPerByte(), tokenizer)
+        return {
+            language: cost
+            for language, cost in table.row(self.cost(), tokenizer).items()
+            if not isinstance(written[language], Undefined) and not isinstance(cost, Undefined)
+        }
 
     def of_many(self, columns: Columns, tokenizer: str) -> dict[str, NDArray[np.float64]] | None:
         """Return the statistic in every resample, at once where all groups have a cost in all of them."""
@@ -195,7 +203,7 @@ class _OfCosts(Derived):
 
 @register
 @dataclass(frozen=True)
-class Gini(_OfCosts):
+class Gini(OfCosts):
     """Tokenizer fairness Gini over the languages' costs.
 
     Example:
@@ -231,7 +239,7 @@ class Gini(_OfCosts):
 
 @register
 @dataclass(frozen=True)
-class CostRatio(_OfCosts):
+class CostRatio(OfCosts):
     """Cost of the most expensive language over that of the cheapest."""
 
     about: ClassVar[About] = About(

@@ -1,6 +1,6 @@
 """Information: how evenly the tokens are used.
 
-Source: section D of the metric catalogue (D1, D2); Zouhar et al. 2023. Probabilities are relative frequencies of
+Source: section D of the metric catalogue (D1 to D3); Zouhar et al. 2023. Probabilities are relative frequencies of
 ids; logarithms are to base 2, values in bits.
 """
 
@@ -16,14 +16,11 @@ from tokbench.errors import MetricError
 from tokbench.measurement import About, CorpusMetric, Statistic, Stats, Undefined, Value
 from tokbench.metrics.counting import Types
 from tokbench.metrics.length import NO_TOKENS
-from tokbench.metrics.vocabulary import observed_types
+from tokbench.metrics.vocabulary import check_vocabulary, observed_types, size_of
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-CONVENTIONS = ("declared", "observed")
-"""Which V the entropy is divided by: every id of the vocabulary, or the ids seen in the text."""
 
 _PITFALLS = (
     "A unigram statistic: ignores context. Random-Drop BPE and Duplication BPE raise it while translation gets worse "
@@ -58,10 +55,9 @@ def renyi_bits(counts: NDArray[np.int64], alpha: float) -> float:
 def efficiency(stats: Stats, alpha: float, vocabulary: str) -> Value:
     """Return H_α / log2 V, or why it is undefined."""
     counts = stats.documents(Types())
-    observed = observed_types(stats)
-    if observed == 0:
+    if not counts.any():
         return Undefined(NO_TOKENS)
-    size = observed if vocabulary == "observed" else stats.vocab_size
+    size = size_of(stats, vocabulary)
     if size < 2:
         return Undefined(f"a {vocabulary} vocabulary of one type: log2(1) = 0")
     return renyi_bits(counts, alpha) / math.log2(size)
@@ -74,18 +70,12 @@ def check_alpha(metric: str, alpha: float) -> None:
         raise MetricError(message)
 
 
-def check_convention(metric: str, vocabulary: str) -> None:
-    """Refuse an unknown V convention."""
-    if vocabulary not in CONVENTIONS:
-        message = f"{metric}: vocabulary={vocabulary!r}; known: {', '.join(CONVENTIONS)}"
-        raise MetricError(message)
-
-
 @dataclass(frozen=True)
 class _OfTypes(CorpusMetric):
     """A metric of the counts by id."""
 
     pooling: ClassVar[str] = "micro_pooled"
+    reads_ids: ClassVar[bool] = False
 
     def statistics(self) -> tuple[Statistic, ...]:
         """Return the counts by id."""
@@ -132,7 +122,7 @@ class ShannonEfficiency(_OfTypes):
     )
 
     def __post_init__(self) -> None:
-        check_convention(self.about.name, self.vocabulary)
+        check_vocabulary(self.about.name, self.vocabulary)
 
     def reduce(self, stats: Stats) -> Value:
         """H/log2 V."""
@@ -190,8 +180,36 @@ class RenyiEfficiency(_OfTypes):
 
     def __post_init__(self) -> None:
         check_alpha(self.about.name, self.alpha)
-        check_convention(self.about.name, self.vocabulary)
+        check_vocabulary(self.about.name, self.vocabulary)
 
     def reduce(self, stats: Stats) -> Value:
         """H_α/log2 V."""
         return efficiency(stats, self.alpha, self.vocabulary)
+
+
+@register
+@dataclass(frozen=True)
+class Bits(_OfTypes):
+    """Bits of the text when every observed type takes the same number, negated.
+
+    Example:
+        >>> Bits.about.unit
+        'bits'
+    """
+
+    about: ClassVar[About] = About(
+        name="bits",
+        title="bits of a uniform code",
+        formula="-N · log2 V_obs",
+        unit="bits",
+        range="-∞ … 0; nearer to 0 = fewer bits",
+        direction="higher",
+        source="tokenization-scorer 1.1.8, negated there so that higher is better",
+        pitfalls="Grows with the text: compare on the same text only. A uniform code; code_bits_per_byte is that of "
+        "the frequencies.",
+    )
+
+    def reduce(self, stats: Stats) -> Value:
+        """-N log2 V_obs; undefined without tokens."""
+        observed = observed_types(stats)
+        return -stats.total(Types()) * math.log2(observed) if observed else Undefined(NO_TOKENS)

@@ -31,6 +31,7 @@ from tokbench.measurement import (
 )
 from tokbench.metrics.counting import Tokens, Types, Unknowns
 from tokbench.metrics.length import NO_TOKENS
+from tokbench.metrics.reachability import reachable_ids
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
@@ -40,13 +41,34 @@ if TYPE_CHECKING:
 
     from tokbench.measurement import Totals
 
-VOCABULARIES = ("declared", "regular")
-"""Declared: every id, special tokens included. Regular: without special tokens."""
+VOCABULARIES = ("declared", "regular", "observed", "reachable")
+"""What V is: every id, special tokens included; those without special tokens; ids seen in the text; ids that some
+text provably yields (`tokbench.metrics.reachability`)."""
 
 
 def observed_types(stats: Stats) -> int:
     """Count the distinct ids."""
     return int(np.count_nonzero(stats.documents(Types())))
+
+
+def check_vocabulary(metric: str, vocabulary: str, known: tuple[str, ...] = VOCABULARIES) -> None:
+    """Refuse an unknown meaning of V.
+
+    Raises:
+        MetricError: naming the known ones.
+    """
+    if vocabulary not in known:
+        message = f"{metric}: vocabulary={vocabulary!r}; known: {', '.join(known)}"
+        raise MetricError(message)
+
+
+def size_of(stats: Stats, vocabulary: str) -> int:
+    """Return V under one of `VOCABULARIES`."""
+    if vocabulary == "observed":
+        return observed_types(stats)
+    if vocabulary == "reachable":
+        return int(np.count_nonzero(stats.remember("reachable_ids", reachable_ids)))
+    return stats.vocab_size - (stats.n_special if vocabulary == "regular" else 0)
 
 
 @register
@@ -82,6 +104,7 @@ class VocabularyUtilisation(CorpusMetric):
 
     vocabulary: str = "declared"
     pooling: ClassVar[str] = "set_union"
+    reads_ids: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="vocabulary_utilisation",
         title="vocabulary utilisation",
@@ -91,16 +114,12 @@ class VocabularyUtilisation(CorpusMetric):
         direction="higher",
         source="TokEval vocabulary_utilization",
         pitfalls="Grows with the sample: compare tokenizers on the same text only. Special tokens, which text never "
-        "yields, count in V unless vocabulary=regular.",
+        "yields, count in V unless vocabulary=regular; entries that no text yields unless vocabulary=reachable.",
         aliases=("utilisation", "vocabulary_utilization", "utilization"),
     )
 
     def __post_init__(self) -> None:
-        if self.vocabulary not in VOCABULARIES:
-            message = (
-                f"vocabulary_utilisation: vocabulary={self.vocabulary!r}; known: {', '.join(VOCABULARIES)}"
-            )
-            raise MetricError(message)
+        check_vocabulary(self.about.name, self.vocabulary, ("declared", "regular", "reachable"))
 
     def statistics(self) -> tuple[Statistic, ...]:
         """Return the counts by id."""
@@ -110,8 +129,7 @@ class VocabularyUtilisation(CorpusMetric):
         """V_obs/V; undefined without documents."""
         if stats.n_documents == 0:
             return Undefined("no documents")
-        size = stats.vocab_size - (stats.n_special if self.vocabulary == "regular" else 0)
-        return ratio(observed_types(stats), size, "the vocabulary is empty")
+        return ratio(observed_types(stats), size_of(stats, self.vocabulary), "the vocabulary is empty")
 
 
 @register
@@ -120,6 +138,7 @@ class TypeTokenRatio(CorpusMetric):
     """Distinct tokens over tokens, V_obs/N."""
 
     pooling: ClassVar[str] = "micro_pooled"
+    reads_ids: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="type_token_ratio",
         title="type-token ratio",

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from tokbench.tokenizer import Tokenizer
 
 WIDTH, INNER, HEADS = 16, 24, 2
-SPECIAL = ["<s>", "</s>", "<|im_end|>"]
+SPECIAL = ("<s>", "</s>", "<|im_end|>")
 
 
-def train(languages: str, size: int, special: list[str], pretokenizer: str = "gpt2") -> Tokenizer:
+@cache
+def train(languages: str, size: int, special: tuple[str, ...], pretokenizer: str = "gpt2") -> Tokenizer:
     """A tokenizer of some languages of the built-in sample."""
     corpus = tb.corpora.open_corpus(["sample"], languages=languages.split(","))
     return tb.train(tb.count(corpus, pretokenizer), vocab_size=size, special_tokens=special)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "BUILD_PROFILE",
+    "Borders",
+    "BpeCover",
     "BpeEncoder",
     "ByteTrie",
     "CountStream",
@@ -24,12 +26,14 @@ __all__ = [
     "__version__",
     "admission_rules",
     "admitted",
+    "byte_scripts",
     "code_length",
     "cpu_features",
     "frequent_ngrams",
     "json_texts",
     "learn_lexicon",
     "prune_tokens",
+    "script_names",
     "train_pathpiece",
     "varint",
     "word_spans",
@@ -168,6 +172,8 @@ def json_texts(
 def word_spans(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], definition: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def byte_scripts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint8]: ...
+def script_names() -> list[str]: ...
 def code_length(ids: NDArray[np.uint32], vocab_size: int, code: str) -> float: ...
 def varint(ids: NDArray[np.uint32]) -> NDArray[np.uint8]: ...
 def zstd_size(ids: NDArray[np.uint32], level: int) -> int: ...
@@ -575,15 +581,54 @@ class ByteTrie:
     def places(self, node: int) -> tuple[int, int, int]: ...
     def sorted(
         self, row: NDArray[np.float32] | NDArray[np.float64], mask: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.float64]: ...
+    ) -> tuple[NDArray[np.float32] | NDArray[np.float64], NDArray[np.float64]]: ...
+    def advance(
+        self,
+        nodes: list[int],
+        rows: list[NDArray[np.float32] | NDArray[np.float64]],
+        masks: list[NDArray[np.uint8] | None],
+        byte: int,
+    ) -> tuple[list[tuple[int, int, float, bool]], list[tuple[int, int, float]]]: ...
     def spread(
         self,
         nodes: list[int],
-        rows: list[NDArray[np.float64]],
+        rows: list[NDArray[np.float32] | NDArray[np.float64]],
         weights: list[float],
         out: NDArray[np.float64],
     ) -> None: ...
-    def mass(self, node: int, row: NDArray[np.float64]) -> float: ...
+    def mass(self, node: int, row: NDArray[np.float32] | NDArray[np.float64]) -> float: ...
+
+@final
+class Borders:
+    """Where a pre-tokenizer may cut when the rest of the text is unknown."""
+
+    def __new__(cls, spec: str) -> Borders: ...
+    @property
+    def start(self) -> int: ...
+    def walk(self, state: int, data: bytes, border: bool) -> int | None: ...
+    def may_end(self, state: int) -> bool: ...
+    def sizes(self) -> tuple[int, int]: ...
+
+@final
+class BpeCover:
+    """The valid token sequences of a tokenizer that merges by rank."""
+
+    def __new__(
+        cls,
+        trie: ByteTrie,
+        arena: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        merges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+        listed: NDArray[np.uint32],
+        pretokenizer: str,
+        whole_words: bool,
+    ) -> BpeCover: ...
+    def root(self) -> int: ...
+    def mask(self, place: int) -> NDArray[np.uint8]: ...
+    def allows(self, place: int, token: int) -> bool: ...
+    def step(self, place: int, token: int) -> int | None: ...
+    def ends(self, place: int) -> bool: ...
+    def sizes(self) -> tuple[int, int, int]: ...
 
 @final
 class MatchingPursuit:

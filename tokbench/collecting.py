@@ -22,7 +22,7 @@ import numpy as np
 from tokbench.errors import MetricError
 from tokbench.measured import Documents, EncodedBatch, MeasuredCorpus, MeasuredTokenizer, TextBatch
 from tokbench.measurement import CorpusMetric, Metric, Undefined, Value
-from tokbench.statistic import DocumentCount, Statistic, Stats, collect, merge, subtract
+from tokbench.statistic import BlockCounts, DocumentCount, Statistic, Stats, collect, merge, subtract
 from tokbench.uncertainty.resampling import Draws, Intervals
 
 if TYPE_CHECKING:
@@ -78,10 +78,15 @@ class Accumulator:
     ) -> None:
         self.n_documents = 0
         self._tokenizer = tokenizer
+        self._n_special = len(tokenizer.special_tokens)
         self._memo = memo
         self._documents: dict[Statistic, list[Any]] = {s: [] for s in statistics if s.kind == "documents"}
+        others = [statistic for statistic in statistics if statistic.kind != "documents"]
+        # Of types each block holds few ids of many: one table of those that occur instead of an array for each block.
+        sparse = [s for s in others if blocks > 1 and s.kind == "types" and s.columns == 1]
+        self._sparse: dict[Statistic, list[BlockCounts]] = {statistic: [] for statistic in sparse}
         self._blocks: list[dict[Statistic, list[Any]]] = [
-            {s: [] for s in statistics if s.kind != "documents"} for _ in range(blocks)
+            {statistic: [] for statistic in others if statistic not in self._sparse} for _ in range(blocks)
         ]
         self._places: list[NDArray[np.int16]] = []
         self.columns: dict[Statistic, Floats] = {}
@@ -91,18 +96,42 @@ class Accumulator:
         n = len(batch.text)
         self.n_documents += n
         blocks = len(self._blocks)
-        places = (first + np.arange(n)) % blocks
+        places = ((first + np.arange(n)) % blocks).astype(np.int16)
         if blocks > 1:
-            self._places.append(places.astype(np.int16))
+            self._places.append(places)
         for statistic, parts in self._documents.items():
             parts.append(collect(batch, statistic))
-        if not self._blocks[0]:
+        dense: dict[Statistic, list[Any]] = {}
+        for statistic in self._sparse:
+            made = statistic.collect_blocks(batch, places, blocks)
+            if made is None:
+                dense[statistic] = []
+            else:
+                self._add_sparse(statistic, made)
+        if not self._blocks[0] and not dense:
             return
         for block, held in enumerate(self._blocks):
             rows = np.flatnonzero(places == block)
             part = batch if blocks == 1 else batch.select(rows)
             for statistic in held:
                 self._hold(block, statistic, collect(part, statistic))
+            for statistic, parts in dense.items():
+                parts.append(collect(part, statistic))
+        for statistic, parts in dense.items():
+            self._add_sparse(statistic, BlockCounts.of(parts))
+
+    def _add_sparse(self, statistic: Statistic, more: BlockCounts) -> None:
+        # As for keys: only merge what is about as long, so that each count moves log n times.
+        held = self._sparse[statistic]
+        held.append(more)
+        while len(held) > 1 and 2 * len(held[-1].ids) >= len(held[-2].ids):
+            held[-2:] = [held[-2] + held[-1]]
+
+    def _block_counts(self, statistic: Statistic) -> BlockCounts | None:
+        held = self._sparse[statistic]
+        while len(held) > 1:
+            held[-2:] = [held[-2] + held[-1]]
+        return held[0] if held else None
 
     def add(self, other: Accumulator) -> None:
         """Add the statistics of other documents; columns add up because they are totals."""
@@ -114,6 +143,9 @@ class Accumulator:
             for statistic, parts in held.items():
                 for part in parts:
                     self._hold(block, statistic, part)
+        for statistic, several in other._sparse.items():
+            for counts in several:
+                self._add_sparse(statistic, counts)
         for statistic, columns in other.columns.items():
             held_columns = self.columns.get(statistic)
             self.columns[statistic] = columns if held_columns is None else held_columns + columns
@@ -147,18 +179,27 @@ class Accumulator:
             for statistic in self._blocks[0]
         }
         whole.update({statistic: self.documents(statistic) for statistic in self._documents})
+        whole.update({statistic: _flat(self._block_counts(statistic)) for statistic in self._sparse})
         return self._stats(self.n_documents, whole, {})
 
-    def without(self, block: int, stats: Stats) -> Stats:
-        """Return the statistics without one block of documents; `stats` are those of everything."""
-        places = np.concatenate([np.zeros(0, np.int16), *self._places])
-        rest = places != block
+    def without(self, block: int, stats: Stats, *, ids: bool) -> Stats:
+        """Return the statistics without one block of documents; `stats` are those of everything.
+
+        Types are arrays by id, or, unless `ids` matter, of those that occur.
+        """
+        self._places[:] = [np.concatenate([np.zeros(0, np.int16), *self._places])]
+        rest = self._places[0] != block
         collected: dict[Statistic, Any] = {
             statistic: subtract(statistic, stats.collected[statistic], self._block(block, statistic))
             for statistic in self._blocks[block]
         }
-        collected.update({statistic: self.documents(statistic)[rest] for statistic in self._documents})
-        return self._stats(int(rest.sum()), collected, {})
+        for statistic in self._sparse:
+            counts = self._block_counts(statistic)
+            if counts is None or ids:
+                collected[statistic] = _flat(counts, block)
+            else:
+                collected[statistic] = counts.occurring(block)
+        return self._stats(int(rest.sum()), _Rest(collected, self, rest), {})
 
     def column_stats(self, column: int) -> Stats:
         """Return the totals of one resample; nothing else of it is known."""
@@ -173,7 +214,7 @@ class Accumulator:
         return Stats(
             n,
             tokenizer.vocab_size,
-            len(tokenizer.special_tokens),
+            self._n_special,
             tokenizer.unk_id,
             collected,
             tokenizer,
@@ -195,8 +236,32 @@ class Accumulator:
         return np.array([_number(metric.reduce(self.column_stats(column))) for column in range(n)])
 
 
+def _flat(counts: BlockCounts | None, without: int | None = None) -> NDArray[np.int64]:
+    return np.zeros(0, np.int64) if counts is None else counts.flat(without)
+
+
 def _number(value: Value) -> float:
     return np.nan if isinstance(value, Undefined) else value
+
+
+class _Rest(Mapping[Statistic, Any]):
+    """Statistics without a block; those of documents are picked out when a metric reads them."""
+
+    def __init__(self, collected: dict[Statistic, Any], whole: Accumulator, rest: NDArray[np.bool_]) -> None:
+        self._collected = collected
+        self._whole = whole
+        self._rest = rest
+
+    def __getitem__(self, statistic: Statistic) -> Any:
+        if statistic not in self._collected:
+            self._collected[statistic] = self._whole.documents(statistic)[self._rest]
+        return self._collected[statistic]
+
+    def __iter__(self) -> Iterator[Statistic]:
+        return iter(self._collected)
+
+    def __len__(self) -> int:
+        return len(self._collected)
 
 
 class _OnlyTotals(Mapping[Statistic, Any]):
@@ -398,10 +463,12 @@ class Collection:
         blocks = self._intervals.blocks
         made = np.full((len(metrics), 1 + blocks), np.nan)
         made[:, 0] = [_number(value) for _, value in metrics]
-        for block in range(blocks):
-            rest = accumulator.without(block, stats)
-            for row, (metric, _) in enumerate(metrics):
-                made[row, 1 + block] = _number(metric.reduce(rest))
+        for ids in (True, False):
+            rows = [row for row, (metric, _) in enumerate(metrics) if metric.reads_ids == ids]
+            for block in range(blocks if rows else 0):
+                rest = accumulator.without(block, stats, ids=ids)
+                for row in rows:
+                    made[row, 1 + block] = _number(metrics[row][0].reduce(rest))
         for row, (metric, _) in enumerate(metrics):
             columns.setdefault((metric, name), {})["jackknife"] = made[row]
 

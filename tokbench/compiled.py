@@ -1,7 +1,9 @@
 """`kernel`: a function that numba compiles, on its first call and for one fixed signature.
 
 numba is imported when the first kernel is called. The machine code is cached on disk beside the source or, where that
-cannot be written, in numba's cache directory.
+cannot be written, in numba's cache directory. Importing numba and reading its cache takes more than a second, so a
+kernel may have a *plain* form, the same result by numpy alone: it serves until `PLAIN_LIMIT` elements have gone through
+it, which a small corpus never reaches.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import signal
+import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,14 +27,30 @@ NO_CACHE = "no locator available"
 """In numba's RuntimeError where no directory can hold its cache; it has no class of its own."""
 
 
-def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Compile a function with numba on its first call, for this signature only."""
+PLAIN_LIMIT = 30_000_000
+"""Elements that the plain form of a kernel reads before numba is worth its import."""
+
+
+def kernel(
+    signature: str, *, plain: Callable[..., Any] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile a function with numba on its first call, for this signature only.
+
+    ``plain`` returns the same, or None where it cannot.
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         compiled: list[Callable[P, R]] = []
+        seen = 0
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            nonlocal seen
+            if plain is not None and not compiled and seen < PLAIN_LIMIT and "numba" not in sys.modules:
+                seen += sum(getattr(argument, "size", 0) for argument in args)
+                found: R | None = plain(*args, **kwargs)
+                if found is not None:
+                    return found
             if not compiled:
                 compiled.append(_compile(signature, function))
             return compiled[0](*args, **kwargs)

@@ -48,6 +48,14 @@ class MetricError(TokbenchError, ValueError):
     """A metric is unknown or cannot be computed on this input."""
 
 
+class LexiconError(TokbenchError, ValueError):
+    """A lexicon, a gold segmentation or a table of stimuli cannot be read as what it is said to be."""
+
+
+class MeasurementWarning(UserWarning):
+    """A measurement was made, but its data or their relation to the tokenizer make it doubtful."""
+
+
 class TransplantError(TokbenchError, ValueError):
     """A transplantation cannot be planned or carried out."""
 

@@ -19,6 +19,7 @@ from tokbench import _rust
 from tokbench.collecting import Collection, GroupColumns, Grouping, Progress, Scheme, scheme
 from tokbench.errors import MetricError
 from tokbench.frame import ALL, MACRO, WITHOUT, MetricFrame, Row
+from tokbench.measured import WithoutText
 from tokbench.measurement import (
     Cell,
     Columns,
@@ -66,7 +67,7 @@ ENGLISH = ("eng", "eng_Latn", "en", "English")
 
 def evaluate(
     tokenizers: Tokenizers,
-    corpus: MeasuredCorpus,
+    corpus: MeasuredCorpus | None = None,
     *,
     metrics: str | Iterable[str | Metric] | None = None,
     by: str | Sequence[str] = "language",
@@ -82,7 +83,8 @@ def evaluate(
 
     Args:
         tokenizers: one, several, or a mapping whose keys name them in the report.
-        corpus: the text; each document is encoded by itself, without special tokens.
+        corpus: the text; each document is encoded by itself, without special tokens. None where every metric brings
+            its own data (gold segmentations) or reads the vocabulary alone.
         metrics: names, spellings such as ``"fertility(word=uax29)"``, families (``"family:information"``), ``"all"``,
             either after ``-`` to leave it out, or metric values; None for the common ones.
         by: ``"language"`` or columns of the corpus' metadata, such as ``["language", "script"]``: one encoding serves
@@ -101,13 +103,16 @@ def evaluate(
 
     Raises:
         MetricError: for unknown metrics, parameters, languages or columns, tokenizers of one name, and for a metric
-            asked for by name that compares documents across languages on a corpus that is not parallel.
+            asked for by name that compares documents across languages on a corpus that is not parallel, or that reads
+            text where there is no corpus.
 
     Example:
         >>> frame = evaluate([gpt2, llama3], corpus, metrics=["fertility", "parity"])  # doctest: +SKIP
         >>> frame.filter(metric="parity").pivot(index="group", on="tokenizer")  # doctest: +SKIP
     """
     named = _named(tokenizers)
+    given = corpus
+    corpus = WithoutText() if given is None else given
     columns = list(dict.fromkeys([by] if isinstance(by, str) else by))
     members = {column: _groups(corpus, column) for column in columns}
     settings = [
@@ -126,8 +131,11 @@ def evaluate(
     _check_known("baseline tokenizer", baseline, settings[0].tokenizers)
     if isinstance(metrics, str):
         metrics = [metrics]
-    asked = selected(_default_metrics(columns) if metrics is None else metrics)
+    chosen = list(_default_metrics(columns) if metrics is None else metrics)
+    asked = selected(chosen)
     bound = _bound(asked, settings)
+    if given is None:
+        _refuse_without_text(bound)
     insists = metrics is not None or reference is not None
     fault = _not_declared_parallel(corpus)
     if insists and fault is not None:
@@ -140,14 +148,33 @@ def evaluate(
     # Fingerprints hash whole vocabularies and corpora: once each, not once per row.
     prints = {name: tokenizer.fingerprint for name, tokenizer in named.items()}
     origin = f"corpus:{corpus.name}@{corpus.fingerprint[:16]}"
+    sources = {metric: _sources(metric) for metric in report.metrics}
     rows = [
         _row(metric, name, column, cell, bounds=bounds, corpus=corpus.name, made=report.signature(metric),
-             origin=f"by:{signed}|{origin}|tokenizer:{name}@{prints[name][:16]}")
+             origin=f"by:{signed}|{origin}{sources[metric]}|tokenizer:{name}@{prints[name][:16]}")
         for metric, name, column, signed, cell, bounds in report.rows(influence=influence)
     ]  # fmt: skip
     if how is not None:
         rows = _adjusted(rows, how)
     provenance = _provenance(named, prints, corpus, report.metrics, by=columns)
+    provenance["arguments"] = {
+        name: value
+        for name, value, default in (
+            (
+                "metrics",
+                None
+                if metrics is None
+                else [each if isinstance(each, str) else spell(each) for each in chosen],
+                None,
+            ),
+            ("by", columns, ["language"]),
+            ("reference", reference, None),
+            ("baseline", baseline, None),
+            ("word", word, "python_split"),
+            ("influence", influence, False),
+        )
+        if value != default
+    }
     if how is not None:
         provenance["intervals"] = {
             "replicates": how.replicates, "seed": how.seed, "level": how.level, "method": how.method,
@@ -409,7 +436,7 @@ class _Report:
         return cells, getattr(self._item_bounder, kind)(rows)
 
     def _item_cells(self, metric: VocabMetric) -> dict[str, list[tuple[Cell, Bounds]]]:
-        cells = {name: list(metric.cells(tokenizer)) for name, tokenizer in self._named.items()}
+        cells = {name: list(metric.beside(tokenizer, self._named)) for name, tokenizer in self._named.items()}
         bounds: dict[tuple[str, str], Bounds] = {}
         if self._how is not None and self._item_bounder is not None:
             rows: dict[tuple[str, str], Floats] = {}
@@ -495,6 +522,9 @@ def _row(
         )
         raise MetricError(message)
     signature = f"{spelled}|agg:{cell.aggregation}|{origin}|tokbench:{_rust.__version__}"
+    if bounds.low is None and cell.interval is not None:
+        low, high = cell.interval
+        bounds, made = replace(bounds, low=low, high=high), "|interval:analytic,0.95"
     return Row(
         tokenizer=name,
         corpus=corpus,
@@ -589,6 +619,18 @@ def _default_reference(languages: Sequence[str]) -> str:
 def _check_known(kind: str, name: str | None, known: Sequence[str]) -> None:
     if name is not None and name not in known:
         message = f"the {kind} {name!r} is not evaluated; known: {', '.join(known)}"
+        raise MetricError(message)
+
+
+def _sources(metric: Metric) -> str:
+    """Name the files that a metric reads, by their fingerprints."""
+    return "".join(f"|{name}:{fingerprint[:16]}" for name, fingerprint in metric.data().items())
+
+
+def _refuse_without_text(bound: Iterable[Metric]) -> None:
+    reading = next((metric for metric in bound if not isinstance(metric, VocabMetric)), None)
+    if reading is not None:
+        message = f"{spell(reading)} measures text: pass a corpus, or name metrics that need none"
         raise MetricError(message)
 
 

@@ -199,6 +199,25 @@ class MeasuredCorpus(Protocol):
 
 
 @final
+class WithoutText:
+    """The corpus of an evaluation whose metrics read none: no documents."""
+
+    name = "no text"
+    languages = ("none",)
+    parallel = False
+    fingerprint = "none"
+
+    @property
+    def metadata(self) -> Mapping[str, Mapping[str, str]]:
+        """Nothing."""
+        return {}
+
+    def batches(self, _language: str, /) -> Iterable[Documents]:
+        """Yield nothing."""
+        return ()
+
+
+@final
 class TextBatch:
     """Documents of one language back to back: document `d` is `data[offsets[d]:offsets[d + 1]]`.
 

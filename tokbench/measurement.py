@@ -63,6 +63,7 @@ from tokbench.measured import (
     inspected,
 )
 from tokbench.statistic import (
+    BlockCounts,
     DocumentCount,
     DocumentRatio,
     Keyed,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "About",
+    "BlockCounts",
     "Cell",
     "Columns",
     "CorpusMetric",
@@ -192,6 +194,10 @@ class Metric(ABC):
         """Return the metrics that this one stands for, after `bind`: one for each value of an open parameter."""
         return (self,)
 
+    def data(self) -> Mapping[str, str]:
+        """Return the names and fingerprints of the files that the parameters name: part of the signature."""
+        return {}
+
     def unit(self) -> str:
         """Return the unit of the value under these parameters."""
         return self.about.unit
@@ -203,10 +209,13 @@ class CorpusMetric(Metric):
     ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
     lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
     documents says so with ``reads_documents``: its interval is then the jackknife's, as that of types and n-grams.
+    One that reads the counts of types but not whose they are may say ``reads_ids = False``: intervals then pass over
+    the ids that do not occur.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"
     reads_documents: ClassVar[bool] = False
+    reads_ids: ClassVar[bool] = True
     absent: ClassVar[str] = "does not occur here"
 
     @abstractmethod
@@ -296,6 +305,11 @@ class VocabMetric(Metric):
         """Return the value as a row of the report; override for values by group, such as gold data by language."""
         yield Cell("all", self.of(tokenizer), "vocabulary", tokenizer.vocab_size)
 
+    def beside(self, tokenizer: MeasuredTokenizer, others: Mapping[str, MeasuredTokenizer]) -> Iterable[Cell]:
+        """Return `cells`; override for a comparison with another of the evaluated tokenizers, by name."""
+        del others
+        yield from self.cells(tokenizer)
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -308,6 +322,7 @@ class Cell:
         n: number of the parts.
         items: numerator and denominator of each item, ``(n, 2)``, for values that are a ratio of sums over items
             (gold words); the items must be the same and in one order for all tokenizers. Gives an interval.
+        interval: low and high of a 95 % interval that the metric knows by itself (of a correlation).
     """
 
     group: str
@@ -315,6 +330,7 @@ class Cell:
     aggregation: str
     n: int
     items: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -125,6 +126,56 @@ def pack_ngrams(ids: NDArray[np.uint32], offsets: Ints, n: int, n_ids: int) -> K
     return keys[inside]
 
 
+@dataclass(frozen=True, eq=False)
+class BlockCounts:
+    """Counts by token id and block of documents: only ids that occur, sorted, ``counts`` (ids, blocks).
+
+    Attributes:
+        size: length of the flat array that ``collect`` would return.
+    """
+
+    ids: Ints
+    counts: Ints
+    size: int
+
+    @classmethod
+    def of(cls, parts: Sequence[Ints]) -> BlockCounts:
+        """Return the flat counts of each block together."""
+        size = max(map(len, parts))
+        dense = np.zeros((size, len(parts)), np.int64)
+        for block, part in enumerate(parts):
+            dense[: len(part), block] = part
+        ids = np.flatnonzero(dense.any(axis=1))
+        return cls(ids, dense[ids], size)
+
+    def __add__(self, other: BlockCounts) -> BlockCounts:
+        """Add the counts of other documents."""
+        size = max(self.size, other.size)
+        seen = np.zeros(size, bool)
+        seen[self.ids] = seen[other.ids] = True
+        ids = np.flatnonzero(seen)
+        counts = np.zeros((len(ids), self.counts.shape[1]), np.int64)
+        for part in (self, other):
+            counts[np.searchsorted(ids, part.ids)] += part.counts
+        return BlockCounts(ids, counts, size)
+
+    @cached_property
+    def whole(self) -> Ints:
+        """The counts of all blocks together."""
+        counts: Ints = self.counts.sum(axis=1)
+        return counts
+
+    def flat(self, without: int | None = None) -> Ints:
+        """Return the counts by id, of all blocks or of all but one."""
+        result = np.zeros(self.size, np.int64)
+        result[self.ids] = self.occurring(without)
+        return result
+
+    def occurring(self, without: int | None = None) -> Ints:
+        """Return the counts of the ids that occur, in their order, those that no other block has as 0."""
+        return self.whole if without is None else self.whole - self.counts[:, without]
+
+
 class Statistic(ABC):
     """Something additive that metrics need; a frozen dataclass, equal when it is the same statistic.
 
@@ -137,6 +188,16 @@ class Statistic(ABC):
     @abstractmethod
     def collect(self, batch: EncodedBatch) -> NDArray[Any] | Keyed:
         """Return the statistic of a batch, in the form of its kind."""
+
+    def collect_blocks(
+        self, batch: EncodedBatch, places: NDArray[np.int16], blocks: int
+    ) -> BlockCounts | None:
+        """Return a flat statistic of types by block of documents at once, ``places[d]`` the block of document d.
+
+        None (the default) to `collect` the documents of each block by themselves.
+        """
+        del batch, places, blocks
+        return None
 
 
 @dataclass(frozen=True)

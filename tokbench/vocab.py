@@ -152,8 +152,8 @@ class Vocab:
             (b'abc', [0, 1, 1, 3])
         """
         lengths = np.zeros(self.n_ids, dtype=np.int64)
-        for token_id, token in self._bytes.items():
-            lengths[token_id] = len(token)
+        ids = np.fromiter(self._bytes, np.int64, len(self._bytes))
+        lengths[ids] = np.fromiter(map(len, self._bytes.values()), np.int64, len(self._bytes))
         offsets = np.zeros(self.n_ids + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
         arena = np.frombuffer(b"".join(self._bytes.values()), dtype=np.uint8)

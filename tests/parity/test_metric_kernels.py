@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import subprocess
+import sys
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +17,11 @@ from hypothesis import strategies as st
 
 from tokbench import _rust, reference
 from tokbench.compiled import kernel
-from tokbench.metrics import kernels
+from tokbench.metrics import kernels, kernels_plain
 from tokbench.metrics.fairness import gini
+from tokbench.metrics.inequality import weighted_gini
 from tokbench.metrics.information import renyi_bits
+from tokbench.metrics.token_length import quantile_of_histogram
 from tokbench.reference import metrics as slow
 
 if TYPE_CHECKING:
@@ -87,6 +91,9 @@ def check(documents: list[bytes]) -> None:
         slow.count_characters(each) for each in documents
     ]
     assert kernels.count_lines(data, offsets).tolist() == [slow.count_lines(each) for each in documents]
+    marks = kernels.mark_characters(data, offsets).tolist()
+    assert marks == [mark for each in documents for mark in slow.mark_characters(each)]
+    assert kernels.hash_documents(data, offsets).tolist() == [slow.hash_documents(each) for each in documents]
     found = rows_of(offsets, *kernels.split_words(data, offsets))
     assert found == [slow.split_words(each) for each in documents]
 
@@ -140,6 +147,40 @@ def test_id_kernels(documents: list[list[int]]) -> None:
     assert kernels.count_id(ids, offsets, 3).tolist() == [
         slow.count_id(document, 3) for document in documents
     ]
+
+
+@given(st.lists(st.lists(st.integers(0, 4), max_size=4), max_size=5), st.data())
+@settings(deadline=None)
+def test_documents_with_their_own_id(documents: list[list[int]], data: st.DataObject) -> None:
+    wanted = data.draw(st.lists(st.integers(0, 4), min_size=len(documents), max_size=len(documents)))
+    ids = np.array([token_id for document in documents for token_id in document], np.uint32)
+    offsets = np.array([0, *accumulate(map(len, documents))], np.int64)
+    found = kernels.documents_with(ids, offsets, np.array(wanted, np.int64))
+    assert found.tolist() == slow.documents_with(documents, wanted)
+
+
+@given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12))))
+@settings(deadline=None)
+def test_scripts_of_spans(scripts: list[int], pairs: list[tuple[int, int]]) -> None:
+    spans = [(min(pair), min(max(pair), len(scripts))) for pair in pairs]
+    plain = [False, True, False, True]
+    starts, ends = (np.array([span[side] for span in spans], np.int64) for side in (0, 1))
+    found = kernels.script_of_spans(np.array(scripts, np.uint8), starts, ends, np.array(plain))
+    assert found.tolist() == slow.script_of_spans(scripts, spans, plain)
+
+
+@given(st.lists(st.tuples(st.floats(1e-3, 1e6), st.floats(1e-3, 1e6)), min_size=1, max_size=20))
+@settings(deadline=None)
+def test_weighted_gini(pairs: list[tuple[float, float]]) -> None:
+    costs, weights = ([pair[side] for pair in pairs] for side in (0, 1))
+    assert weighted_gini(costs, weights) == pytest.approx(slow.weighted_gini(costs, weights), abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any), st.floats(0, 1))
+@settings(deadline=None)
+def test_quantiles_of_histograms(counts: list[int], quantile: float) -> None:
+    found = quantile_of_histogram(np.array(counts), quantile)
+    assert found == slow.quantile_of_histogram(counts, quantile)
 
 
 def test_kernels_take_read_only_arrays() -> None:
@@ -228,3 +269,48 @@ def test_without_a_cache_directory_a_kernel_is_compiled_with_a_warning(
     with pytest.warns(RuntimeWarning, match=r"double .*NUMBA_CACHE_DIR"):
         assert double(21) == 42
     assert double(4) == 8
+
+
+@given(DOCUMENTS, st.integers(0, 3), st.data())
+@settings(deadline=None, max_examples=150)
+def test_plain_forms_equal_their_kernels(documents: list[bytes], size: int, data: st.DataObject) -> None:
+    """The kernels are compiled here, since this process has imported numba; the plain forms are called by name."""
+    import numba
+
+    assert numba
+    text, offsets = pack(documents)
+    characters = kernels_plain.count_characters(text, offsets)
+    assert characters is None or characters.tolist() == kernels.count_characters(text, offsets).tolist()
+    valid = all(document.decode(errors="ignore").encode() == document for document in documents)
+    assert (characters is not None) == valid
+    assert kernels_plain.count_lines(text, offsets).tolist() == kernels.count_lines(text, offsets).tolist()
+    words = kernels.split_words(text, offsets)
+    for mine, theirs in zip(kernels_plain.split_words(text, offsets), words, strict=True):
+        assert mine.tolist() == theirs.tolist()
+    cuts, cut_rows, at = [], [0], 0
+    for document in documents:
+        ends = data.draw(st.sets(st.integers(0, len(document)), max_size=4))
+        cuts += sorted(at + end for end in ends)
+        cut_rows.append(len(cuts))
+        at += len(document)
+    arguments = (np.array(cuts, np.int64), np.array(cut_rows), *words)
+    assert (
+        kernels_plain.count_whole_words(*arguments).tolist() == kernels.count_whole_words(*arguments).tolist()
+    )
+    ids = text.astype(np.uint32)
+    assert kernels_plain.count_types(ids, size).tolist() == kernels.count_types(ids, size).tolist()
+    assert kernels_plain.count_id(ids, offsets, 32).tolist() == kernels.count_id(ids, offsets, 32).tolist()
+
+
+def test_plain_forms_serve_until_numba_is_worth_its_import() -> None:
+    code = """
+import sys, numpy as np
+from tokbench import compiled
+from tokbench.metrics import kernels, kernels_plain
+compiled.PLAIN_LIMIT = 10
+ids = np.arange(6, dtype=np.uint32)
+assert kernels.count_types(ids, 3).tolist() == [1, 1, 1, 3] and "numba" not in sys.modules
+assert kernels.count_types(ids, 3).tolist() == [1, 1, 1, 3] and "numba" not in sys.modules
+assert kernels.count_types(ids, 3).tolist() == [1, 1, 1, 3] and "numba" in sys.modules
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=300)

@@ -391,3 +391,34 @@ def test_canonicality_refuses_unknown_ids(trained: BpeTokenizer) -> None:
         canonicality(trained, [[99999]])
     with pytest.raises(MetricError, match="list of rows"):
         canonicality(trained, [1, 2])
+
+
+# -- the built-in probes -------------------------------------------------------------------------------------------
+
+
+def test_the_probes_have_three_domains_and_parse() -> None:
+    pytest.importorskip("tree_sitter_python", reason="the extra code: pip install tokbench[code]")
+    from tokbench.interop.tree_sitter import parse_leaves
+
+    probes = tb.corpora.load("probes")
+    domains = {probes.metadata[group]["domain"] for group in probes.languages}
+    assert domains == {"numbers", "math", "code"}
+    for group in probes.languages:
+        if probes.metadata[group]["domain"] == "code":
+            for batch in probes.batches(group):
+                for begin, end in pairwise(batch.offsets.tolist()):
+                    program = batch.data[begin:end].tobytes()
+                    leaves = parse_leaves(group, program)
+                    # Every byte that is no white space lies in a leaf.
+                    held = b"".join(program[start:stop] for start, stop, _ in leaves)
+                    assert len(leaves) > 10
+                    assert sorted(b"".join(held.split())) == sorted(b"".join(program.split()))
+
+
+def test_domains_are_reported_apart(trained: BpeTokenizer) -> None:
+    probes = tb.corpora.load("probes")
+    frame = evaluate(trained, probes, metrics=["operator_isolation", "digit_direction"], by="domain")
+    name = "operator_isolation(operators=common)"
+    assert frame.value(name, group="math") == frame.value(name, group="code") == 1.0
+    assert frame.value(name, group="numbers") is None
+    assert frame.value("digit_direction(label=single_digit,digits=ascii)") == 1.0

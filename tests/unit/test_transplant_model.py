@@ -32,7 +32,15 @@ from tokbench.transplant.tokens import TokenTable
 from tokbench.transplant.transplantation import transplant
 
 OLD = train("eng_Latn,deu_Latn", 700, SPECIAL)
-NEW = train("tur_Latn,eng_Latn", 650, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+NEW = train(
+    "tur_Latn,eng_Latn",
+    650,
+    (
+        "<|endoftext|>",
+        "<|im_start|>",
+        "<|im_end|>",
+    ),
+)
 NEW_FILES = files_of(NEW)
 EMBED, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
@@ -279,7 +287,7 @@ def test_a_donor_of_another_order_is_read_by_bytes(tmp_path: Path) -> None:
     from tokbench.transplant.config_files import table_of
     from tokbench.transplant.preparing import Donor
 
-    other = train("tur_Latn,eng_Latn", 600, ["<|endoftext|>"])
+    other = train("tur_Latn,eng_Latn", 600, ("<|endoftext|>",))
     donor = make_model(tmp_path / "donor", other, seed=5, dtype="BF16")
     table, _ = table_of(NEW, None)
     opened = Donor.open(donor, table=table, allow_faulty=False)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tokbench import _rust
-from tokbench.bytelm.cover import Cover, EverySegmentation, Reencoding
+from tokbench.bytelm.choose import choose_cover, lead_of
+from tokbench.bytelm.distribution import END
 from tokbench.bytelm.engine import ByteState, Engine
+from tokbench.bytelm.prompts import Opening, Prompt, opening
 from tokbench.bytelm.token_lm import Evaluator, TokenLM
+from tokbench.bytelm.tree import open_at_once
 from tokbench.encoding import text_bytes
 from tokbench.errors import ModelError, ParameterError
 
@@ -74,7 +77,7 @@ class ByteLM:
     Example:
         >>> import numpy as np, tokbench as tb
         >>> from tokbench.bytelm import FunctionLM
-        >>> tokenizer = tb.train(tb.count_texts(["aab ab aab"], "none"), vocab_size=258)
+        >>> tokenizer = tb.train(tb.count_texts({"all": ["aab ab aab"]}, "none"), vocab_size=258)
         >>> model = FunctionLM(lambda contexts: np.full((len(contexts), 258), -np.log(258.0)), vocab_size=258)
         >>> distribution = ByteLM(model, tokenizer).next_byte("a")
         >>> round(float(distribution.probabilities.sum()), 12)
@@ -114,10 +117,10 @@ class ByteLM:
         spelled = np.flatnonzero(np.diff(offsets)).astype(np.uint32)
         ids = spelled[~np.isin(spelled, sorted(control))]
         self.trie = _rust.ByteTrie(arena, offsets, ids)
-        cover: Cover = EverySegmentation() if semantics == "all" else Reencoding(tokenizer, self.trie)
-        self.cover = cover
+        self.lead = lead_of(tokenizer)
+        self.cover = cover = choose_cover(tokenizer, self.trie, self.lead, every=semantics == "all")
         before = () if token_lm.bos_id is None else (token_lm.bos_id,)
-        self._engine = Engine(
+        self.engine = Engine(
             self.trie,
             self.trie.order,
             cover,
@@ -131,26 +134,50 @@ class ByteLM:
     @property
     def n_contexts(self) -> int:
         """How many contexts the model was asked about so far."""
-        return self._engine.evaluator.n_contexts
+        return self.engine.evaluator.n_contexts
 
     def start(self) -> ByteState:
         """Return the state before the first byte."""
-        return self._engine.start()
+        return self.state(b"")
 
-    def state(self, prefix: str | bytes = b"") -> ByteState:
-        """Return the state after a text, fed byte by byte."""
-        state = self.start()
-        for byte in text_bytes(prefix):
+    def taken(self, prompt: Prompt) -> Opening:
+        """Take a prompt apart into settled tokens and the bytes after them."""
+        return opening(prompt, self.tokenizer, vocab_size=self.token_lm.vocab_size)
+
+    def state(self, prompt: Prompt = b"") -> ByteState:
+        """Return the state after a prompt, its text fed byte by byte, with the probability of the text.
+
+        Text before a control token stands as its encoding and is not part of the probability.
+        """
+        taken = self.taken(prompt)
+        state = self.engine.behind(taken.settled).start()
+        for byte in self.lead:
+            state = state.advance(byte)
+        if self.lead:
+            state = replace(state, log_prefix=0.0)
+        for byte in taken.data:
             state = state.advance(byte)
         return state
 
-    def next_byte(self, prefix: str | bytes = b"") -> ByteDistribution:
-        """Return the distribution of the byte after a text.
+    def open(self, prompt: Prompt = b"") -> ByteState:
+        """Return the state after a prompt, at once where that is possible.
+
+        The same distributions as of `state`, without the probability of the text, for as many contexts as end in the
+        last few bytes. Under ``all``, and with a tolerance, the text is fed byte by byte.
+        """
+        if self.semantics == "all" or self.engine.tolerance:
+            return self.state(prompt)
+        taken = self.taken(prompt)
+        state = open_at_once(self.engine.behind(taken.settled), self.lead + taken.data)
+        return replace(state, log_prefix=None) if self.lead else state
+
+    def next_byte(self, prompt: Prompt = b"") -> ByteDistribution:
+        """Return the distribution of the byte after a prompt.
 
         Raises:
             ModelError: when the model gives the text probability 0.
         """
-        return self.state(prefix).distribution()
+        return self.open(prompt).distribution()
 
     def score(self, text: str | bytes, *, end: bool = False) -> ByteScore:
         """Return the bits of every byte of a text, and of its end where `end` is set."""
@@ -159,7 +186,7 @@ class ByteLM:
         bits: list[float] = []
         dropped = 0.0
         for at in range(len(data) + end):
-            slot = data[at] if at < len(data) else 256
+            slot = data[at] if at < len(data) else END
             if state.log_prefix == -math.inf or not state.sums.sum() > 0:
                 bits.append(math.inf)
                 continue
@@ -170,8 +197,9 @@ class ByteLM:
             if at < len(data):
                 state = state.advance(data[at])
         log_cover = state.log_prefix
+        assert log_cover is not None, "the text was fed byte by byte"
         if end and log_cover > -math.inf:
-            last = float(state.sums[256])
+            last = float(state.sums[END])
             log_cover = log_cover + math.log(last) if last > 0 else -math.inf
         return ByteScore(np.array(bits), len(data), -log_cover / math.log(2), dropped)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tokbench.tokenizer import BpeTokenizer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -81,29 +83,37 @@ class EverySegmentation(Cover):
         return True
 
 
+WITNESSES = (b"", b" ", b"a", b"A", b"1", b"\n", b".", b"'", b"  ", b"\xc3\xa9")
+"""What may follow, for tokenizers that nothing more is known of."""
+
+
 class Reencoding(Cover):
     """Validity by `encode` itself, for tokenizers whose encoding has no test of its own.
 
     A sequence t with bytes y is taken as valid if ``encode(y + z)`` begins with t for one of the witnesses z. Each
-    witness is a proof, so no invalid sequence passes; a sequence that only texts beyond the witnesses make is missed.
-    The empty witness alone decides every method whose encodings are closed under prefixes (``fewest``, ``unigram``:
-    the best path to a place does not depend on what follows) where no pre-tokenizer looks ahead.
+    witness is a proof, so no invalid sequence passes; a sequence that only other texts make is missed.
 
-    Every question costs an encoding of the whole prefix, a mask as many as there are tokens; answers are kept.
+    Every question costs an encoding of the whole text, a mask as many as there are tokens; answers are kept.
+
+    Args:
+        lead: what tokens spell before the text (the space that SentencePiece puts there).
     """
 
-    path = "re-encoding"
+    path = "re-encoding, by witnesses"
 
     def __init__(
         self,
         tokenizer: Tokenizer,
         trie: ByteTrie,
         *,
-        witnesses: Sequence[bytes] = (b"",),
+        lead: bytes = b"",
+        witnesses: Sequence[bytes] = WITNESSES,
         max_masks: int = 256,
     ) -> None:
         self._tokenizer = tokenizer
+        self._lead = lead
         self._order = trie.order
+        self._text_only = not isinstance(tokenizer, BpeTokenizer)
         self._witnesses = tuple(witnesses)
         self._answers: dict[tuple[int, ...], bool] = {}
         self._masks: dict[tuple[int, ...], Mask] = {}
@@ -126,11 +136,13 @@ class Reencoding(Cover):
         """Whether some witness proves the sequence with this token."""
         tokens = (*_tokens(place), token_id)
         if tokens not in self._answers:
-            data = self._tokenizer.decode(tokens)
-            self._answers[tokens] = any(
-                tuple(self._tokenizer.encode(data + witness)[: len(tokens)].tolist()) == tokens
+            spelled = self._spell(tokens)
+            begins = spelled is not None and any(
+                tuple(self._tokenizer.encode(text)[: len(tokens)].tolist()) == tokens
                 for witness in self._witnesses
+                for text in self._texts(spelled, witness)
             )
+            self._answers[tokens] = begins
         return self._answers[tokens]
 
     def step(self, place: Place, token_id: int) -> Place:
@@ -140,21 +152,49 @@ class Reencoding(Cover):
     def ends(self, place: Place) -> bool:
         """Whether the sequence is the encoding of its bytes."""
         tokens = _tokens(place)
-        return tuple(self._tokenizer.encode(self._tokenizer.decode(tokens)).tolist()) == tokens
+        text = self._spell(tokens)
+        if text is None or (self._text_only and not _is_text(text)):
+            return False
+        return tuple(self._tokenizer.encode(text).tolist()) == tokens
+
+    def _texts(self, spelled: bytes, witness: bytes) -> list[bytes]:
+        """Return the texts that prove a sequence: completed first, where only text can be encoded."""
+        if not self._text_only or _is_text(spelled):
+            return [spelled + witness]
+        ways = (b"\x80", b"\xbf", b"\x80\x80", b"\xbf\xbf", b"\xa0\x80", b"\x90\x80\x80", b"\x8f\xbf\xbf")
+        return [spelled + way + witness for way in ways if _is_text(spelled + way)]
+
+    def _spell(self, tokens: Sequence[int]) -> bytes | None:
+        """Return the text of some tokens; None where they do not begin with what stands before every text."""
+        spelled = b"".join(self._tokenizer.token_bytes(token) for token in tokens)
+        if not tokens:
+            return b""
+        return spelled[len(self._lead) :] if spelled.startswith(self._lead) else None
 
     def _tested(self, tokens: tuple[int, ...]) -> Mask:
         """Encode, for every token and witness, the bytes so far followed by both."""
-        data = self._tokenizer.decode(tokens)
-        wanted = np.array(tokens, dtype=np.uint32)
-        spelled = [self._tokenizer.token_bytes(int(token)) for token in self._order]
-        mask = np.zeros(len(spelled), dtype=np.uint8)
+        texts = [self._spell((*tokens, int(token))) for token in self._order]
+        mask = np.zeros(len(texts), dtype=np.uint8)
         for witness in self._witnesses:
-            left = np.flatnonzero(mask == 0)
-            encoding = self._tokenizer.encode_batch([data + spelled[at] + witness for at in left], threads=1)
-            for at, ids in zip(left, encoding, strict=True):
-                begins = len(ids) > len(tokens) and ids[len(tokens)] == self._order[at]
-                mask[at] = begins and bool((ids[: len(tokens)] == wanted).all())
+            asked = [
+                (at, whole)
+                for at, text in enumerate(texts)
+                if text is not None and not mask[at]
+                for whole in self._texts(text, witness)
+            ]
+            encoding = self._tokenizer.encode_batch([whole for _, whole in asked], threads=1)
+            for (at, _), ids in zip(asked, encoding, strict=True):
+                wanted = (*tokens, int(self._order[at]))
+                mask[at] |= tuple(ids[: len(wanted)].tolist()) == wanted
         return mask
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _tokens(place: Place) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ heaviest first, only while the waiting mass could move the distribution by more 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -45,16 +45,20 @@ class TokenContext:
         place: what the cover keeps of it.
         state: what the model keeps of it.
         row: probabilities in the order of the trie, zero for tokens that do not count as crossing.
+        first: probabilities of the first byte of the crossing token.
         mask: in the order of the trie, 1 for tokens that may follow; None where all may.
         end: probability that the text ends here, 0 where it may not.
+        row_by_id: the model's row, natural logarithms.
     """
 
     tokens: tuple[int, ...]
     place: Place
     state: State | None
-    row: NDArray[np.float64]
+    row: NDArray[np.float32] | NDArray[np.float64]
+    first: NDArray[np.float64]
     mask: Mask | None
     end: float
+    row_by_id: NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,17 +82,17 @@ class Waiting:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Moved:
-    """What one byte makes of a branch.
+    """What one byte makes of branches.
 
     Attributes:
-        rest: the branch below the byte, if some token goes on.
+        rest: the branches that go on below the byte.
         born: the sequences that end with it.
-        mass: the probability of all its tokens that go through the byte.
+        masses: of every branch that was left, the probability of its tokens through the byte.
     """
 
-    rest: Branch | None
+    rest: list[Branch]
     born: list[Waiting]
-    mass: float
+    masses: list[float]
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,10 @@ class Engine:
         context = self.evaluate([(self.before, 0, None, self.cover.root())])[0]
         return ByteState(self, 0, (Branch(context, ROOT, 1.0),), (), 0.0, b"")
 
+    def behind(self, settled: tuple[int, ...]) -> Engine:
+        """Return the engine for text that begins behind more settled tokens."""
+        return replace(self, before=(*self.before, *settled)) if settled else self
+
     def evaluate(
         self, wanted: Sequence[tuple[tuple[int, ...], int, State | None, Place]]
     ) -> list[TokenContext]:
@@ -129,14 +137,16 @@ class Engine:
             [tokens for tokens, _, _, _ in wanted],
             [known for _, known, _, _ in wanted],
         )
+        # In the precision of the logarithms, whose own rounding is larger than that of the exponential.
+        probabilities = np.exp(rows)
         made = []
-        for (tokens, _, _, place), state, row in zip(wanted, states, rows, strict=True):
+        for (tokens, _, _, place), state, logs, row in zip(wanted, states, rows, probabilities, strict=True):
             mask = self.cover.mask(place)
             end = 0.0
             if self.end_ids and self.cover.ends(place):
-                end = math.fsum(math.exp(float(row[token])) for token in self.end_ids)
-            crossing = self.trie.sorted(np.ascontiguousarray(row), mask if self.checked else None)
-            made.append(TokenContext(tokens, place, state, crossing, mask, end))
+                end = math.fsum(float(row[token]) for token in self.end_ids)
+            crossing, first = self.trie.sorted(row, mask if self.checked else None)
+            made.append(TokenContext(tokens, place, state, crossing, first, mask, end, logs))
         return made
 
     def extend(self, items: Sequence[Waiting]) -> list[TokenContext]:
@@ -153,20 +163,25 @@ class Engine:
             ]
         )
 
-    def move(self, branch: Branch, byte: int, at: int) -> Moved:
-        """Return the branch after one more byte, the sequences that end there, and its part of P(text)."""
-        node = self.trie.child(branch.node, byte)
-        if node is None:
-            return Moved(None, [], 0.0)
-        start, stop, high = self.trie.places(node)
-        context = branch.context
-        born = []
-        for place in range(start, stop):
-            probability = float(context.row[place])
-            if probability > 0 and (context.mask is None or context.mask[place]):
-                born.append(Waiting(context, int(self.order[place]), branch.weight * probability, at))
-        rest = Branch(context, node, branch.weight) if stop < high else None
-        return Moved(rest, born, branch.weight * self.trie.mass(node, context.row))
+    def move(self, branches: Sequence[Branch], byte: int, at: int) -> Moved:
+        """Return what one more byte makes of branches."""
+        steps, births = self.trie.advance(
+            [branch.node for branch in branches],
+            [branch.context.row for branch in branches],
+            [branch.context.mask for branch in branches],
+            byte,
+        )
+        rest, masses = [], []
+        for index, node, mass, goes_on in steps:
+            branch = branches[index]
+            masses.append(branch.weight * mass)
+            if goes_on:
+                rest.append(Branch(branch.context, node, branch.weight))
+        born = [
+            Waiting(branches[index].context, token, branches[index].weight * probability, at)
+            for index, token, probability in births
+        ]
+        return Moved(rest, born, masses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +190,12 @@ class ByteState:
 
     Attributes:
         engine: what never changes.
-        n_bytes: how long the text is.
+        n_bytes: how many bytes were read, what tokens spell before the text included.
         branches: where the evaluated contexts are.
         waiting: what was not evaluated.
         log_prefix: natural logarithm of P(text), the sum over its covers, up to what is waiting; ``-inf`` where no
-            cover has a probability. Unnormalised: what leaked is not divided away.
+            cover has a probability. Unnormalised: what leaked is not divided away. None where a prompt was opened at
+            once, which leaves out what all covers share.
         tail: the last bytes, as far back as something waits.
     """
 
@@ -187,23 +203,24 @@ class ByteState:
     n_bytes: int
     branches: tuple[Branch, ...]
     waiting: tuple[Waiting, ...]
-    log_prefix: float
+    log_prefix: float | None
     tail: bytes
 
     @cached_property
     def sums(self) -> NDArray[np.float64]:
         """Mass of the 256 bytes and of the end, relative to P(text): ``[257]``, sums to at most 1."""
         sums = np.zeros(END + 1)
-        branches = self.branches
+        inside = [branch for branch in self.branches if branch.node != ROOT]
         self.engine.trie.spread(
-            [branch.node for branch in branches],
-            [branch.context.row for branch in branches],
-            [branch.weight for branch in branches],
+            [branch.node for branch in inside],
+            [branch.context.row for branch in inside],
+            [branch.weight for branch in inside],
             sums[:END],
         )
-        sums[END] = math.fsum(
-            branch.weight * branch.context.end for branch in branches if branch.node == ROOT
-        )
+        at_end = [branch for branch in self.branches if branch.node == ROOT]
+        for branch in at_end:
+            sums[:END] += branch.weight * branch.context.first
+        sums[END] = math.fsum(branch.weight * branch.context.end for branch in at_end)
         return sums
 
     def distribution(self) -> ByteDistribution:
@@ -226,18 +243,18 @@ class ByteState:
     def advance(self, byte: int) -> ByteState:
         """Return the state after one more byte."""
         engine, at = self.engine, self.n_bytes + 1
-        moved = [engine.move(branch, byte, at) for branch in self.branches]
-        waiting = [*self.waiting, *_merged(engine, [item for each in moved for item in each.born])]
+        moved = engine.move(self.branches, byte, at)
+        waiting = [*self.waiting, *_merged(engine, moved.born)]
         tail = self.tail + bytes([byte])
-        late, waiting, more = _settle(engine, waiting, tail, at, math.fsum(each.mass for each in moved))
-        mass = math.fsum([*(each.mass for each in moved), *more])
+        late, waiting, more = _settle(engine, waiting, tail, at, math.fsum(moved.masses))
+        mass = math.fsum([*moved.masses, *more])
         if not mass > 0:
             return ByteState(engine, at, (), (), -math.inf, b"")
-        kept = [*(each.rest for each in moved if each.rest is not None), *late]
+        kept = [*moved.rest, *late]
         branches = tuple(Branch(branch.context, branch.node, branch.weight / mass) for branch in kept)
         left = tuple(Waiting(item.context, item.token, item.weight / mass, item.at) for item in waiting)
         first = min((item.at for item in left), default=at)
-        log_prefix = self.log_prefix + math.log(mass)
+        log_prefix = None if self.log_prefix is None else self.log_prefix + math.log(mass)
         return ByteState(engine, at, branches, left, log_prefix, tail[len(tail) - (at - first) :])
 
 
@@ -274,17 +291,14 @@ def _settle(
             break
         asked, waiting = waiting[:chosen], waiting[chosen:]
         for item, context in zip(asked, engine.extend(asked), strict=True):
-            branch: Branch | None = Branch(context, ROOT, item.weight)
+            here = [Branch(context, ROOT, item.weight)]
             for place in range(item.at, at):
-                if branch is None:
-                    break
-                moved = engine.move(branch, tail[len(tail) - (at - place)], place + 1)
+                moved = engine.move(here, tail[len(tail) - (at - place)], place + 1)
                 waiting += _merged(engine, moved.born)
-                branch = moved.rest
+                here = moved.rest
                 if place + 1 == at:
-                    found.append(moved.mass)
-            if branch is not None:
-                branches.append(branch)
+                    found += moved.masses
+            branches += here
     return branches, waiting, found
 
 

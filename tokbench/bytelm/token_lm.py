@@ -98,6 +98,7 @@ class Evaluator:
 
     def __init__(self, model: TokenLM) -> None:
         self.model = model
+        self._incremental = model if isinstance(model, IncrementalTokenLM) else None
         self.n_contexts = 0
         self.n_calls = 0
 
@@ -112,9 +113,9 @@ class Evaluator:
         self.n_contexts += len(contexts)
         self.n_calls += 1
         made: Sequence[State | None] = [None] * len(contexts)
-        if isinstance(self.model, IncrementalTokenLM):
+        if self._incremental is not None:
             fresh = [context[known:] for context, known in zip(contexts, n_known, strict=True)]
-            made, rows = self.model.extend(states, fresh)
+            made, rows = self._incremental.extend(states, fresh)
         else:
             rows = self.model.logprobs(contexts)
         wanted = (len(contexts), self.model.vocab_size)
@@ -124,7 +125,7 @@ class Evaluator:
                 f"logarithms in float32 or float64"
             )
             raise ModelError(message)
-        if np.isnan(rows).any() or (rows > 1e-3).any():
+        if rows.size and not rows.max() <= 1e-3:
             message = (
                 "the model gave a row with NaN or a positive value; rows are logarithms of probabilities"
             )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
 from tokbench.cli.console import option_names, spell_options
-from tokbench.errors import TokbenchError
+from tokbench.errors import MeasurementWarning, TokbenchError
 
 app = typer.Typer(
     name="tokbench",
@@ -60,9 +61,24 @@ def _register() -> None:
         metrics,
         train,
         transplant,
+        words,
     )
+    from tokbench.cli import bytes as byte_verbs
 
-    for verb in (train, extend, transplant, evaluate, encode, decode, count, corpora, metrics, algorithms):
+    for verb in (
+        train,
+        extend,
+        transplant,
+        evaluate,
+        words,
+        encode,
+        decode,
+        count,
+        corpora,
+        metrics,
+        algorithms,
+        byte_verbs,
+    ):
         verb.register(app)
 
 
@@ -70,7 +86,8 @@ _register()
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one message and an exit status."""
+    """Run the command line; every expected failure is one message and an exit status, every doubt one line."""
+    warnings.showwarning = _warn
     try:
         app(prog_name="tokbench")
     except TokbenchError as error:
@@ -92,6 +109,21 @@ def main() -> None:
         if leaving.code == INTERRUPTED:
             _say("interrupted; nothing was written")
         raise
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print what is doubtful about a measurement in one line; other warnings as Python does."""
+    if issubclass(category, MeasurementWarning):
+        _say(f"warning: {message}")
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _options() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,8 @@ from tokbench.cli.console import note, progress_bar
 from tokbench.cli.loading import load_tokenizers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokbench.frame import MetricFrame
     from tokbench.uncertainty.resampling import Intervals
 
@@ -29,7 +31,11 @@ tokbench eval a.tiktoken --corpus flores200=DIR --by language,script,family --pe
 
 tokbench eval a.tiktoken b.tiktoken --corpus sample --metrics all,-family:cost --out report.xlsx
 
+tokbench eval --health my-tokenizer gpt2.tiktoken                           sixteen checks, no corpus
+
 tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
+
+tokbench eval a.tiktoken b.tiktoken --metrics "morphscore(gold=morphscore/data)" --per-group     no corpus needed
 
 [bold]Answers[/bold]
 
@@ -55,7 +61,7 @@ def evaluate(
             help="Directory or file of any known format: tokbench, tokenizer.json, SentencePiece .model, .tiktoken.",
         ),
     ],
-    corpus: parameters.Corpus,
+    corpus: parameters.OptionalCorpus = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +136,39 @@ def evaluate(
             rich_help_panel="Certainty",
         ),
     ] = False,
+    health: Annotated[
+        bool,
+        typer.Option(
+            "--health",
+            help="No corpus: sixteen checks of each tokenizer. Exit status 0 pass, 1 warning, 2 failure, 3 undecided "
+            "or unreadable.",
+            rich_help_panel="Health",
+        ),
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", metavar="C1,C16,…", help="With --health: run these checks.", rich_help_panel="Health"
+        ),
+    ] = None,
+    equal_size: Annotated[
+        str | None,
+        typer.Option(
+            "--equal-size",
+            metavar="V|smallest",
+            help="Cut all tokenizers to V tokens by their merges, so that the size does not decide; BPE only.",
+            rich_help_panel="Equal footing",
+        ),
+    ] = None,
+    equal_bytes: Annotated[
+        str | None,
+        typer.Option(
+            "--equal-bytes",
+            metavar="BYTES,…",
+            help="Measure samples of so many bytes per language instead (rarefaction); several sizes make a curve.",
+            rich_help_panel="Equal footing",
+        ),
+    ] = None,
     per_group: Annotated[
         bool, typer.Option("--per-group", help="Show a row for every group, not only the totals.")
     ] = False,
@@ -165,6 +204,13 @@ def evaluate(
     as_json: parameters.AsJson = False,
 ) -> None:
     """Compare tokenizers on a corpus: fertility, parity, compression, entropy and more, per language."""
+    if health:
+        from tokbench.cli.health import show_health
+
+        code = show_health(tokenizers, pretokenizer=pretokenizer, only=only, as_json=as_json)
+        raise typer.Exit(code)
+    if not corpus:
+        raise typer.BadParameter("it is missing; only --health needs none", param_hint="'--corpus' / '-c'")
     from tokbench.corpora import open_corpus
     from tokbench.evaluate import evaluate as evaluate_tokenizers
     from tokbench.frame import check_suffix
@@ -176,14 +222,30 @@ def evaluate(
         if intervals or baseline is not None
         else False
     )
-    opened = open_corpus(
-        corpus, languages=parameters.split_names(languages), document=document, parallel=parallel or None
+    chosen = parameters.split_names(languages)
+    opened = (
+        open_corpus(corpus, languages=chosen, document=document, parallel=parallel or None)
+        if corpus
+        else None
     )
     loaded = load_tokenizers(tokenizers, pretokenizer=pretokenizer)
+    if equal_size is not None:
+        from tokbench.equal_size import equal_size as cut
+
+        loaded = dict(cut(loaded, None if equal_size == "smallest" else parameters.parse_size(equal_size)))
+    measure: Callable[..., MetricFrame] = evaluate_tokenizers
+    more: dict[str, Any] = {}
+    if equal_bytes is not None:
+        from tokbench.rarefaction import METRICS, rarefaction
+
+        sizes = [parameters.parse_size(size) for size in parameters.split_names(equal_bytes) or []]
+        measure, more = rarefaction, {"sizes": sizes, "seed": seed}
+        metrics = metrics or ",".join(METRICS)
     with progress_bar() as progress:
-        frame = evaluate_tokenizers(
+        frame = measure(
             loaded,
             opened,
+            **more,
             metrics=parameters.split_calls(metrics),
             by=parameters.split_names(by) or "language",
             reference=reference,
@@ -216,7 +278,11 @@ def _show(frame: MetricFrame, *, as_json: bool, per_group: bool, ranking: bool, 
         return
     from tokbench.report.table import print_frame, print_influence, print_ranking
 
-    print_frame(frame, per_group=per_group)
+    corpora = frame.frame["corpus"].unique(maintain_order=True).to_list()
+    for corpus in corpora:
+        if len(corpora) > 1:
+            sys.stdout.write(f"{corpus}\n")
+        print_frame(frame.filter(corpus=corpus), per_group=per_group)
     if influence:
         print_influence(frame)
     if ranking:

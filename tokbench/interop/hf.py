@@ -85,6 +85,16 @@ class HuggingFaceTokenizer(Tokenizer):
             self.fallback_bytes = {i: names[piece] for i, piece in tokens.items() if piece in names}
         self._bytes: dict[int, bytes] = {i: self._text_bytes(token.decode()) for i, token in tokens.items()}
 
+    @property
+    def library(self) -> Any:
+        """The ``tokenizers.Tokenizer`` itself."""
+        return self._tokenizer
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The parsed ``tokenizer.json``, as the package writes it."""
+        return self._document
+
     def _unknown(self) -> int | None:
         model = self._document["model"]
         if model.get("unk_token") is not None:

@@ -76,6 +76,11 @@ class SentencePieceTokenizer(Tokenizer):
         self.unused_ids = frozenset(i for i in pieces if processor.is_unused(i))
 
     @property
+    def processor(self) -> Any:
+        """The ``SentencePieceProcessor`` itself."""
+        return self._processor
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
         return hashlib.sha256(self._data).hexdigest()
@@ -152,6 +157,33 @@ def read_pieces(message: bytes) -> Iterator[tuple[int, int, int]]:
         if field == 2 and isinstance(value, bytes):
             piece = {number: inner for number, inner in _fields(value) if isinstance(inner, int)}
             yield piece.get(2, 0), piece.get(4, 0), piece.get(5, 0)
+
+
+MODEL_TYPES = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
+
+
+def model_type(model: bytes) -> str:
+    """Return ``unigram``, ``bpe``, ``word`` or ``char`` of a serialized ``ModelProto``.
+
+    Source: sentencepiece_model.proto; the trainer's settings are field 2, the type their field 3, 1 where absent.
+    """
+    for field, value in _fields(model):
+        if field == 2 and isinstance(value, bytes):
+            found = [inner for number, inner in _fields(value) if number == 3 and isinstance(inner, int)]
+            return MODEL_TYPES.get(found[-1] if found else 1, "unigram")
+    return "unigram"
+
+
+def normalizer_rule(model: bytes) -> str:
+    """Return the name of the normalization rule of a serialized ``ModelProto``, such as ``nmt_nfkc`` or ``identity``.
+
+    Source: sentencepiece_model.proto; the normalizer is field 3, the name its field 1.
+    """
+    for field, value in _fields(model):
+        if field == 3 and isinstance(value, bytes):
+            found = [inner for number, inner in _fields(value) if number == 1 and isinstance(inner, bytes)]
+            return found[-1].decode() if found else ""
+    return ""
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

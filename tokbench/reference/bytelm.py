@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Row = Mapping[int | None, Fraction]
 Model = Callable[[tuple[int, ...]], Row]
@@ -126,3 +132,23 @@ def source_model(
         context: {token: mass / sum(row.values()) for token, mass in row.items()}
         for context, row in masses.items()
     }
+
+
+def random_rows(
+    vocab_size: int, *, window: int, seed: int, spread: float = 2.0, never: Sequence[int] = ()
+) -> Callable[[Sequence[Sequence[int]]], NDArray[np.float64]]:
+    """Return a function from contexts to rows that depend on their last `window` tokens and on nothing else.
+
+    A row is the softmax of normal numbers of standard deviation `spread`; tokens in `never` have probability 0. The
+    first row of a text is that of the empty window.
+    """
+
+    def row(context: Sequence[int]) -> NDArray[np.float64]:
+        shown = [seed, *list(context)[max(0, len(context) - window) :]]
+        logits = np.random.default_rng(shown).normal(scale=spread, size=vocab_size)
+        logits[list(never)] = -np.inf
+        logits -= logits.max()
+        out: NDArray[np.float64] = logits - np.log(np.exp(logits).sum())
+        return out
+
+    return lambda contexts: np.stack([row([int(token) for token in context]) for context in contexts])

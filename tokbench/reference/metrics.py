@@ -92,3 +92,50 @@ def renyi_bits(counts: Sequence[int], alpha: float) -> float:
     if math.isinf(alpha):
         return -math.log2(max(shares))
     return math.log2(math.fsum(p**alpha for p in shares)) / (1 - alpha)
+
+
+def mark_characters(data: bytes) -> list[bool]:
+    """Mark the first byte of every code point, and every invalid byte."""
+    marks: list[bool] = []
+    for character in _text(data):
+        marks += [True] + [False] * (len(character.encode("utf-8", "surrogateescape")) - 1)
+    return marks
+
+
+def documents_with(documents: Sequence[Sequence[int]], wanted: Sequence[int]) -> list[bool]:
+    """Say of each document whether it holds its own wanted id."""
+    return [token_id in document for document, token_id in zip(documents, wanted, strict=True)]
+
+
+def hash_documents(data: bytes) -> int:
+    """Return FNV-1a of 64 bits, finished as in MurmurHash3."""
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD % 2**64
+    value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53 % 2**64
+    return value ^ value >> 33
+
+
+def script_of_spans(scripts: Sequence[int], spans: Sequence[Span], plain: Sequence[bool]) -> list[int]:
+    """Return the first script of each span that is not plain, else its first, else -1."""
+    found = []
+    for start, end in spans:
+        inside = list(scripts[start:end])
+        found.append(next((script for script in inside if not plain[script]), inside[0] if inside else -1))
+    return found
+
+
+def quantile_of_histogram(counts: Sequence[int], quantile: float) -> int:
+    """Return the length of the token at rank ⌈q N⌉ of the tokens in order of length, 1 at least."""
+    tokens = [length for length, count in enumerate(counts) for _ in range(count)]
+    return tokens[max(1, math.ceil(quantile * len(tokens))) - 1]
+
+
+def weighted_gini(costs: Sequence[float], weights: Sequence[float]) -> float:
+    """Return Σ_ij w_i w_j |c_i - c_j| / (2 (Σ w)² mean_w(c)), in exact arithmetic."""
+    pairs = [(Fraction(cost), Fraction(weight)) for cost, weight in zip(costs, weights, strict=True)]
+    total = sum(weight for _, weight in pairs)
+    paid = sum(cost * weight for cost, weight in pairs)
+    apart = sum(v * w * abs(a - b) for a, v in pairs for b, w in pairs)
+    return float(apart / (2 * total * paid))

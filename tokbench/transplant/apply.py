@@ -9,9 +9,9 @@ Twin: `tokbench.reference.transplant.apply`.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 
 from tokbench.errors import TransplantError
@@ -49,7 +49,7 @@ def apply(plan: RowPlan, old: Matrix, *, progress: Callable[[str, int, int], Non
     if plan.basis is not None:
         shared = np.zeros((len(plan.basis), old.width), dtype=np.float32)
         rows = np.arange(len(plan.basis), dtype=np.int64)
-        _combine(
+        _combiner()(
             rows, plan.basis.offsets, plan.basis.sources, plan.basis.coefficients, values, values[:0], shared
         )
     else:
@@ -64,7 +64,7 @@ def apply(plan: RowPlan, old: Matrix, *, progress: Callable[[str, int, int], Non
     for start in range(0, len(made), BLOCK):
         rows = made[start : start + BLOCK]
         block = np.empty((len(rows), old.width), dtype=np.float32)
-        _combine(rows, plan.offsets, plan.sources, plan.coefficients, values, shared, block)
+        _combiner()(rows, plan.offsets, plan.sources, plan.coefficients, values, shared, block)
         new[rows] = Matrix.from_float32(block, old.dtype).stored
         if progress is not None:
             progress("applying", min(start + BLOCK, len(made)), len(made))
@@ -84,38 +84,45 @@ def _check(plan: RowPlan, old: Matrix) -> None:
         raise TransplantError(message)
 
 
-# A mapped file is not writable, and neither need the other arrays be.
-_READ1 = {kind: numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.int64, numba.float32)}
-_READ2 = numba.types.Array(numba.float32, 2, "C", readonly=True)
+@cache
+def _combiner() -> Callable[..., None]:
+    """Return the compiled loop; numba is imported on first use, because that takes more than a second."""
+    import numba
 
+    # A mapped file is not writable, and neither need the other arrays be.
+    read1 = {kind: numba.types.Array(kind, 1, "C", readonly=True) for kind in (numba.int64, numba.float32)}
+    read2 = numba.types.Array(numba.float32, 2, "C", readonly=True)
 
-@numba.njit(
-    numba.void(
-        _READ1[numba.int64],
-        _READ1[numba.int64],
-        _READ1[numba.int64],
-        _READ1[numba.float32],
-        _READ2,
-        _READ2,
-        numba.float32[:, ::1],
-    ),
-    parallel=True,
-    cache=True,
-)
-def _combine(  # type: ignore[no-untyped-def]  # numba types it
-    rows, offsets, sources, coefficients, old, shared, out
-):
-    for place in numba.prange(len(rows)):
-        row = rows[place]
-        total = np.zeros(out.shape[1], dtype=np.float64)
-        for entry in range(offsets[row], offsets[row + 1]):
-            source = sources[entry]
-            weight = np.float64(coefficients[entry])
-            if source < len(old):
-                for column in range(out.shape[1]):
-                    total[column] += weight * old[source, column]
-            else:
-                for column in range(out.shape[1]):
-                    total[column] += weight * shared[source - len(old), column]
-        for column in range(out.shape[1]):
-            out[place, column] = np.float32(total[column])
+    @numba.njit(
+        numba.void(
+            read1[numba.int64],
+            read1[numba.int64],
+            read1[numba.int64],
+            read1[numba.float32],
+            read2,
+            read2,
+            numba.float32[:, ::1],
+        ),
+        parallel=True,
+        cache=True,
+    )
+    def _combine(  # type: ignore[no-untyped-def]  # numba types it
+        rows, offsets, sources, coefficients, old, shared, out
+    ):
+        for place in numba.prange(len(rows)):
+            row = rows[place]
+            total = np.zeros(out.shape[1], dtype=np.float64)
+            for entry in range(offsets[row], offsets[row + 1]):
+                source = sources[entry]
+                weight = np.float64(coefficients[entry])
+                if source < len(old):
+                    for column in range(out.shape[1]):
+                        total[column] += weight * old[source, column]
+                else:
+                    for column in range(out.shape[1]):
+                        total[column] += weight * shared[source - len(old), column]
+            for column in range(out.shape[1]):
+                out[place, column] = np.float32(total[column])
+
+    combine: Callable[..., None] = _combine
+    return combine

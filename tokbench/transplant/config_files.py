@@ -2,8 +2,8 @@
 
 Every ``vocab_size`` that was the old number of rows becomes the new one, in nested parts too. Every token id becomes
 the id of the new token that plays the same part: the role's own token, else the new tokens that were matched to the
-old one, else the token of one of its roles. An id for which there is none becomes null, or leaves its list; each is
-reported.
+old one, else the token of one of its roles. An id for which there is none becomes null, or leaves its list (and takes
+a sequence of ids with it); each is reported.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class IdMap:
             result.append(own)
         for each in old_ids:
             if isinstance(each, list):
-                result.append([self.one(key, i) if isinstance(i, int) and i >= 0 else i for i in each])
+                inner = [self.one(key, i) if isinstance(i, int) and i >= 0 else i for i in each]
+                if None not in inner:
+                    result.append(inner)
             elif isinstance(each, int) and not isinstance(each, bool) and each >= 0:
                 new_ids = self.ids(each)
                 if not new_ids:

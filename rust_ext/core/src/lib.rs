@@ -3,6 +3,7 @@
 //! Every function that can take long receives a [`Control`], through which the caller watches progress and
 //! stops the work. Every failure is an [`Error`] whose fields say what was wrong and where.
 
+pub mod borders;
 pub mod bytelm;
 pub mod codes;
 pub mod control;
@@ -16,6 +17,7 @@ mod in_order;
 pub mod omp;
 pub mod pretokenize;
 pub mod prune;
+pub mod scripts;
 pub mod vocabulary;
 pub mod words;
 

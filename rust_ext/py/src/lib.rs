@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 mod codes;
 mod counter;
 mod counts;
+mod cover;
 mod documents;
 mod door;
 mod encoder;
@@ -35,6 +36,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     module.add_function(wrap_pyfunction!(documents::json_texts, module)?)?;
     module.add_function(wrap_pyfunction!(words::word_spans, module)?)?;
+    module.add_function(wrap_pyfunction!(words::byte_scripts, module)?)?;
+    module.add_function(wrap_pyfunction!(words::script_names, module)?)?;
     module.add_function(wrap_pyfunction!(codes::code_length, module)?)?;
     module.add_function(wrap_pyfunction!(codes::varint, module)?)?;
     module.add_function(wrap_pyfunction!(codes::zstd_size, module)?)?;
@@ -57,6 +60,8 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<parity::Parity>()?;
     module.add_class::<runs::RunCounter>()?;
     module.add_class::<trie::ByteTrie>()?;
+    module.add_class::<cover::Borders>()?;
+    module.add_class::<cover::BpeCover>()?;
     module.add_function(wrap_pyfunction!(runs::admitted, module)?)?;
     module.add_function(wrap_pyfunction!(runs::admission_rules, module)?)?;
     Ok(())

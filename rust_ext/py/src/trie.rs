@@ -2,7 +2,7 @@
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
-use tokbench_core::bytelm::Trie;
+use tokbench_core::bytelm::{Number, Trie};
 
 use crate::door::{misuse, raise};
 
@@ -13,12 +13,10 @@ pub struct ByteTrie {
     pub trie: Trie,
 }
 
-/// A row of natural logarithms.
-#[derive(FromPyObject)]
-enum Row<'py> {
-    Single(PyReadonlyArray1<'py, f32>),
-    Double(PyReadonlyArray1<'py, f64>),
-}
+/// Branch, node, mass, and whether tokens go on below the node.
+type Step = (usize, u32, f64, bool);
+/// Branch, token, and its probability.
+type Birth = (usize, u32, f64);
 
 /// Token offsets as Rust counts them.
 pub fn unsigned(offsets: &[i64]) -> PyResult<Vec<u64>> {
@@ -27,9 +25,32 @@ pub fn unsigned(offsets: &[i64]) -> PyResult<Vec<u64>> {
     offsets.map_err(|_| misuse("negative token offset"))
 }
 
+/// A row of probabilities in single or double precision.
+#[derive(FromPyObject)]
+enum Row<'py> {
+    Single(PyReadonlyArray1<'py, f32>),
+    Double(PyReadonlyArray1<'py, f64>),
+}
+
+/// Calls the same code for either kind of row.
+macro_rules! either {
+    ($row:expr, $values:ident => $body:expr) => {
+        match $row {
+            Row::Single(row) => {
+                let $values = row.as_slice()?;
+                $body
+            }
+            Row::Double(row) => {
+                let $values = row.as_slice()?;
+                $body
+            }
+        }
+    };
+}
+
 impl ByteTrie {
-    fn checked(&self, node: u32, sorted: &[f64]) -> PyResult<()> {
-        if (node as usize) < self.trie.n_nodes() && sorted.len() == self.trie.order().len() {
+    fn checked(&self, node: u32, n_sorted: usize) -> PyResult<()> {
+        if (node as usize) < self.trie.n_nodes() && n_sorted == self.trie.order().len() {
             return Ok(());
         }
         Err(misuse("a node or row of another vocabulary"))
@@ -83,37 +104,66 @@ impl ByteTrie {
         Ok((ending.start, ending.end, self.trie.range(node).end))
     }
 
-    /// Probabilities in sorted order of a row of natural logarithms by id, zero where the mask is.
+    /// A row of probabilities by id in sorted order, zero where the mask is, and the probability of every first byte.
     #[pyo3(signature = (row, mask=None))]
     fn sorted<'py>(
         &self,
         py: Python<'py>,
         row: Row<'py>,
         mask: Option<PyReadonlyArray1<'py, u8>>,
-    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>)> {
         let mask = mask.as_ref().map(|mask| mask.as_slice()).transpose()?;
         if mask.is_some_and(|mask| mask.len() != self.trie.order().len()) {
             return Err(misuse("a mask of another vocabulary"));
         }
-        let short = || misuse("a row must have one entry per id");
-        let sorted = match &row {
-            Row::Single(row) => {
-                let row = row.as_slice()?;
-                (row.len() >= self.trie.n_ids()).then(|| self.trie.sorted(row, mask))
+        either!(&row, values => {
+            if values.len() < self.trie.n_ids() {
+                return Err(misuse("a row must have one entry per id"));
             }
-            Row::Double(row) => {
-                let row = row.as_slice()?;
-                (row.len() >= self.trie.n_ids()).then(|| self.trie.sorted(row, mask))
-            }
-        };
-        Ok(sorted.ok_or_else(short)?.into_pyarray(py))
+            let (sorted, first) = self.trie.sorted(values, mask);
+            Ok((sorted.into_pyarray(py).into_any(), first.to_vec().into_pyarray(py)))
+        })
+    }
+
+    /// Moves branches by one byte. Returns, for those that a token follows, (branch, node, probability of the tokens
+    /// through it, whether some go on below), and the tokens that end there and may stand: (branch, token,
+    /// probability).
+    fn advance<'py>(
+        &self,
+        nodes: Vec<u32>,
+        rows: Vec<Row<'py>>,
+        masks: Vec<Option<PyReadonlyArray1<'py, u8>>>,
+        byte: u8,
+    ) -> PyResult<(Vec<Step>, Vec<Birth>)> {
+        if nodes.len() != rows.len() || nodes.len() != masks.len() {
+            return Err(misuse("nodes, rows and masks differ in length"));
+        }
+        let (mut steps, mut births) = (Vec::new(), Vec::new());
+        for (at, ((&node, row), mask)) in nodes.iter().zip(&rows).zip(&masks).enumerate() {
+            let mask = mask.as_ref().map(|mask| mask.as_slice()).transpose()?;
+            either!(row, values => {
+                self.checked(node, values.len())?;
+                let child = self.trie.child(node, byte);
+                if child == u32::MAX {
+                    continue;
+                }
+                let ending = self.trie.ending(child);
+                steps.push((at, child, self.trie.mass(child, values), ending.end < self.trie.range(child).end));
+                let stands = |place: &usize| {
+                    values[*place] > 0.0 && mask.is_none_or(|mask| mask.get(*place).is_some_and(|&on| on == 1))
+                };
+                let stand = ending.filter(stands);
+                births.extend(stand.map(|place| (at, self.trie.order()[place], values[place].double())));
+            });
+        }
+        Ok((steps, births))
     }
 
     /// Adds, for every (node, sorted row, weight), the weighted probability of every next byte to `out`.
     fn spread<'py>(
         &self,
         nodes: Vec<u32>,
-        rows: Vec<PyReadonlyArray1<'py, f64>>,
+        rows: Vec<Row<'py>>,
         weights: Vec<f64>,
         mut out: PyReadwriteArray1<'py, f64>,
     ) -> PyResult<()> {
@@ -125,17 +175,19 @@ impl ByteTrie {
             return Err(misuse("nodes, rows and weights differ in length"));
         }
         for ((&node, row), &weight) in nodes.iter().zip(&rows).zip(&weights) {
-            let row = row.as_slice()?;
-            self.checked(node, row)?;
-            self.trie.spread(node, row, weight, out);
+            either!(row, values => {
+                self.checked(node, values.len())?;
+                self.trie.spread(node, values, weight, out);
+            });
         }
         Ok(())
     }
 
     /// The sum over all tokens that begin with the bytes of a node.
-    fn mass(&self, node: u32, row: PyReadonlyArray1<'_, f64>) -> PyResult<f64> {
-        let row = row.as_slice()?;
-        self.checked(node, row)?;
-        Ok(self.trie.mass(node, row))
+    fn mass(&self, node: u32, row: Row<'_>) -> PyResult<f64> {
+        either!(&row, values => {
+            self.checked(node, values.len())?;
+            Ok(self.trie.mass(node, values))
+        })
     }
 }

@@ -12,6 +12,30 @@ use crate::{Error, Result};
 /// No node: the bytes are the beginning of no token.
 pub const NOWHERE: u32 = u32::MAX;
 
+/// A probability: single or double precision; sums are double.
+pub trait Number: Copy + Into<f64> {
+    /// Itself where `on` is 1, zero where it is 0.
+    #[must_use]
+    fn masked(self, on: u8) -> Self;
+
+    /// In double precision.
+    fn double(self) -> f64 {
+        self.into()
+    }
+}
+
+impl Number for f32 {
+    fn masked(self, on: u8) -> Self {
+        self * Self::from(on)
+    }
+}
+
+impl Number for f64 {
+    fn masked(self, on: u8) -> Self {
+        self * Self::from(on)
+    }
+}
+
 /// A byte-sorted vocabulary.
 #[derive(Debug, Clone)]
 pub struct Trie {
@@ -152,20 +176,24 @@ impl Trie {
         self.low[node as usize] as usize..self.high[node as usize] as usize
     }
 
-    /// Probabilities in sorted order of a row of natural logarithms by id; zero where `mask`, in sorted order, is 0.
-    pub fn sorted<T: Copy + Into<f64>>(&self, row: &[T], mask: Option<&[u8]>) -> Vec<f64> {
-        let exp = |&id: &u32| row[id as usize].into().exp();
-        match mask {
-            None => self.order.iter().map(exp).collect(),
+    /// A row of probabilities by id in sorted order, zero where `mask`, in sorted order, is 0; and the probability of
+    /// every first byte.
+    pub fn sorted<T: Number>(&self, row: &[T], mask: Option<&[u8]>) -> (Vec<T>, [f64; 256]) {
+        let ids = self.order.iter();
+        let sorted: Vec<T> = match mask {
+            None => ids.map(|&id| row[id as usize]).collect(),
             Some(mask) => {
-                let pairs = self.order.iter().zip(mask);
-                pairs.map(|(id, &on)| if on == 0 { 0.0 } else { exp(id) }).collect()
+                let pairs = ids.zip(mask);
+                pairs.map(|(&id, &on)| row[id as usize].masked(on)).collect()
             }
-        }
+        };
+        let mut first = [0.0; 256];
+        self.spread(0, &sorted, 1.0, &mut first);
+        (sorted, first)
     }
 
     /// Adds `weight` times the probability of every next byte after `node` to `out`.
-    pub fn spread(&self, node: u32, sorted: &[f64], weight: f64, out: &mut [f64; 256]) {
+    pub fn spread<T: Number>(&self, node: u32, sorted: &[T], weight: f64, out: &mut [f64; 256]) {
         let (start, end) = self.children(node);
         for child in start..end {
             let range = self.low[child] as usize..self.high[child] as usize;
@@ -174,23 +202,23 @@ impl Trie {
     }
 
     /// The sum over all tokens that begin with the bytes of a node.
-    pub fn mass(&self, node: u32, sorted: &[f64]) -> f64 {
+    pub fn mass<T: Number>(&self, node: u32, sorted: &[T]) -> f64 {
         sum(&sorted[self.range(node)])
     }
 }
 
 /// The sum in eight lanes, always in the same order.
-pub fn sum(values: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
+pub fn sum<T: Number>(values: &[T]) -> f64 {
+    let mut lanes = [0.0_f64; 8];
     let chunks = values.chunks_exact(8);
     let rest = chunks.remainder();
     for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += value;
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += value.into();
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value;
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += value.into();
     }
     let [a, b, c, d, e, f, g, h] = lanes;
     ((a + e) + (b + f)) + ((c + g) + (d + h))
@@ -213,10 +241,7 @@ mod tests {
     #[test]
     fn every_next_byte_gets_the_tokens_that_begin_so() {
         let trie = trie(&["b", "ab", "a", "abc", "ac"]);
-        let row: Vec<f64> = [0.1_f64, 0.2, 0.3, 0.15, 0.25].map(f64::ln).to_vec();
-        let sorted = trie.sorted(&row, None);
-        let mut out = [0.0; 256];
-        trie.spread(0, &sorted, 1.0, &mut out);
+        let (sorted, out) = trie.sorted(&[0.1_f64, 0.2, 0.3, 0.15, 0.25], None);
         assert!((out[usize::from(b'a')] - 0.9).abs() < 1e-12);
         assert!((out[usize::from(b'b')] - 0.1).abs() < 1e-12);
         let mut out = [0.0; 256];

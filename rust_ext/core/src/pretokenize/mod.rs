@@ -41,13 +41,13 @@ use memchr::memchr;
 use self::behaviour::Joiner;
 use self::class::{PUNCTUATION, Table};
 use self::scan::{Scanner, first_cut};
-use self::spec::Step;
 use crate::{Control, Error, Result};
 
 pub use self::admit::{RULES as ADMISSION_RULES, admitted};
 pub use self::behaviour::Behaviour;
+pub use self::digits::Grouping;
 pub use self::known::{DEEPSEEK as DEEPSEEK_PATTERNS, PATTERNS as KNOWN_PATTERNS};
-pub use self::spec::{FORMS, SCANNERS};
+pub use self::spec::{FORMS, SCANNERS, Step};
 
 /// A parsed pre-tokenizer, ready to run on any thread.
 #[derive(Clone)]
