@@ -80,7 +80,7 @@ def test_a_pursuit_ends_at_the_rank_and_skips_what_is_nothing_new(design: str) -
     assert np.abs(deficient.coefficients).max() < 1e3
     zeros = pursue(anchors_of("zeros"), targets, k=12, design=design)
     assert not np.isin(zeros.indices, [0, 7, 49]).any()
-    same = np.repeat(np.float32([[3.0, 4.0]]), 6, axis=0)
-    found = pursue(same, np.float32([[3, 4], [4, 3]]), k=3, design=design)
+    same = np.repeat(np.array([[3, 4]], dtype=np.float32), 6, axis=0)
+    found = pursue(same, np.array([[3, 4], [4, 3]], dtype=np.float32), k=3, design=design)
     assert found.indices.tolist() == [0, 0]
     assert found.relative.round(9).tolist() == [0, 0.28]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,9 +37,9 @@ WIDTH = 4
 
 def make(*tokens: bytes, merges: Sequence[tuple[int, int, int]] = ()) -> BpeTokenizer:
     """A byte-level tokenizer with these tokens behind the bytes: cut longest first, or by merges."""
-    steps = Merges.from_steps(merges)
-    method = "merges" if merges else "longest"
-    return BpeTokenizer(BpeModel(Vocab([*BYTES, *tokens]), steps, "none", method=method), name="made")
+    vocab, steps = Vocab([*BYTES, *tokens]), Merges.from_steps(merges)
+    model = BpeModel(vocab, steps, "none", method="merges" if merges else "longest")
+    return BpeTokenizer(model, name="made")
 
 
 def task(new: BpeTokenizer, old: BpeTokenizer, /, **more: object) -> Task:
@@ -123,12 +124,14 @@ def test_interpolation_equals_its_twin(metric: str, weights: str) -> None:
 
 
 def test_nearest_takes_the_first_of_equal_rows_and_more_neighbours_than_there_are() -> None:
-    anchors = np.float32([[1, 1], [1, 1], [0, 2], [1, 1]])
+    anchors = np.array([[1, 1], [1, 1], [0, 2], [1, 1]], dtype=np.float32)
     for metric in ("euclid", "cosine"):
         found, _ = nearest(anchors[:1], anchors, k=9, metric=metric)
         assert found.tolist() == [[0, 1, 3, 2]]
         assert nearest(anchors[:1], anchors, k=2, metric=metric)[0].tolist() == [[0, 1]]
-    assert nearest(np.float32([[0, 0]]), anchors, k=2, metric="cosine")[0].tolist() == [[-1, -1]]
+    assert nearest(np.array([[0, 0]], dtype=np.float32), anchors, k=2, metric="cosine")[0].tolist() == [
+        [-1, -1]
+    ]
 
 
 def test_cosines_that_cancel_are_left_to_the_fallback() -> None:
@@ -402,15 +405,20 @@ def test_token_adapt_by_hand() -> None:
     assert all(abs(sum(w for _, w in row) - 1) < 1e-4 for row in rows(plan))
 
 
+def _first(rows_: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    return rows_[: len(texts)]
+
+
 def test_what_token_adapt_refuses() -> None:
     with pytest.raises(TransplantError, match="give a text embedder"):
         parse("token_adapt").plan(task(NEW, OLD))
     for wrong, says in (
-        (lambda texts: np.zeros((1, 2)), r"returned \[1, 2\] for"),
-        (lambda texts: np.full((len(texts), 2), np.nan), "holds a value that is not finite"),
+        (np.zeros((1, 2), dtype=np.float32), r"returned \[1, 2\] for"),
+        (np.full((258, 2), np.nan, dtype=np.float32), "holds a value that is not finite"),
     ):
+        extra = Auxiliary(embed=partial(_first, wrong))
         with pytest.raises(TransplantError, match=says):
-            parse("token_adapt").plan(task(NEW, OLD, auxiliary=Auxiliary(embed=wrong)))
+            parse("token_adapt").plan(task(NEW, OLD, auxiliary=extra))
 
 
 def test_an_embedder_serves_as_vectors() -> None:
@@ -481,7 +489,7 @@ def test_a_file_of_vectors_is_read(tmp_path: Path) -> None:
         read = WordVectors.from_file(tmp_path / name)
         found, known = read.look_up(["grün", "high", "low", "\u00a0"])
         assert known.tolist() == [True, False, True, True]
-        assert np.array_equal(found, np.float32([[0, 1e-3], [0, 0], [1, -2.5], [4, 5]]))
+        assert np.array_equal(found, np.array([[0, 1e-3], [0, 0], [1, -2.5], [4, 5]], dtype=np.float32))
     assert WordVectors.from_file(tmp_path / "words.vec", limit=1).rows == {"low": 0}
 
 
