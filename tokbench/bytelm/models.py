@@ -40,7 +40,7 @@ class Kind:
 
 
 _KINDS: dict[str, Kind] = {}
-BACK_ENDS: list[str] = []
+BACK_ENDS: list[str] = ["tokbench.bytelm.ngram", "tokbench.interop.causal_lm"]
 """Modules that register kinds; loaded when a spelling is read."""
 
 

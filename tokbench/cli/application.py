@@ -59,6 +59,7 @@ def _register() -> None:
         evaluate,
         extend,
         metrics,
+        ngram,
         train,
         transplant,
         words,
@@ -78,6 +79,7 @@ def _register() -> None:
         metrics,
         algorithms,
         byte_verbs,
+        ngram,
     ):
         verb.register(app)
 
