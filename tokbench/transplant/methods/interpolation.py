@@ -101,7 +101,8 @@ class Interpolation(Method):
         if not len(rows):
             return None
         if self.weights == "least_squares":
-            return np.linalg.lstsq(rows.T, target, rcond=None)[0].astype(np.float64)
+            # The normal equations: k x k, and their shortest solution is that of the problem itself.
+            return np.linalg.lstsq(rows @ rows.T, rows @ target, rcond=None)[0].astype(np.float64)
         if self.weights == "barycentric":
             return _barycentric(target, rows)
         raw = values if self.metric == "cosine" else 1.0 / np.maximum(values, CLOSEST)
