@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,8 +160,32 @@ class NgramLM:
         trie = (self.counts.first, self.counts.tokens, self.counts.counts)
         fill = fill_scores[self.counts.counts.dtype.type]
         offsets = np.ascontiguousarray(encoding.offsets, dtype=np.int64)
-        fill(ids, offsets, self.order, self.bos_id, self.eos_id, *trie, self._discounts, self._unigram, out)
+        fill(
+            ids,
+            offsets,
+            self.order,
+            self.bos_id,
+            self.eos_id,
+            *trie,
+            self._discounts,
+            self._unigram,
+            *self._sums,
+            out,
+        )
         return out
+
+    @cached_property
+    def _sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return, for each node, the sums of its children's counts and of their discounts."""
+        first, counts = self.counts.first, self.counts.counts
+        totals = np.diff(_running(counts)[first])
+        n_children = [np.diff(_running(counts == j if j < 3 else counts >= j)[first]) for j in (1, 2, 3)]
+        held = np.zeros(len(totals))
+        for level in range(1, self.order):
+            nodes = slice(self.counts.levels[level - 1], self.counts.levels[level])
+            for discount, n in zip(self._discounts[level], n_children, strict=True):
+                held[nodes] += discount * n[nodes]
+        return totals.astype(np.float64), held
 
     def score(self, corpus: Corpus | Iterable[str | bytes], tokenizer: Tokenizer) -> NgramScore:
         """Return what held-out text costs: the corpus of all its languages, or documents.
@@ -274,6 +299,13 @@ def train_ngram(
         n_tokens=len(encoding.ids),
         n_documents=len(encoding),
     )
+
+
+def _running(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the sums of the first 0, 1, … values."""
+    sums = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums
 
 
 def _unigram(counts: NgramCounts, predicted: NDArray[np.bool_]) -> NDArray[np.float64]:

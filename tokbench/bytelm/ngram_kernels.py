@@ -27,7 +27,8 @@ _TRIE = (
 )
 _ROWS = f"void(int64[:, ::1], int64[::1], {_TRIE}, float64[::1], float64[:, ::1])"
 _SCORES = (
-    f"void(Array(uint32, 1, 'C', readonly=True), int64[::1], int64, int64, int64, {_TRIE}, float64[::1])"
+    f"void(Array(uint32, 1, 'C', readonly=True), int64[::1], int64, int64, int64, {_TRIE}, "
+    "float64[::1], float64[::1], float64[::1])"
 )
 
 
@@ -113,9 +114,14 @@ def _scores(
     counts: NDArray[Any],
     discounts: Floats,
     unigram: Floats,
+    totals: Floats,
+    held: Floats,
     out: Floats,
 ) -> None:
-    """Fill `out` with the log probability of every token of every document and, after each, of its end."""
+    """Fill `out` with the log probability of every token of every document and, after each, of its end.
+
+    `totals` are the sums of the counts of each node's children, `held` those of the discounts.
+    """
     nodes = np.empty(order + 1, np.int64)
     following = np.empty(order + 1, np.int64)
     place = 0
@@ -131,18 +137,20 @@ def _scores(
                 node = nodes[k]
                 if node < 0 or first[node] == first[node + 1]:
                     break
-                total = 0.0
-                held = 0.0
+                low, high = first[node], first[node + 1]
+                end = high
+                while low < high:
+                    middle = (low + high) // 2
+                    if np.int64(tokens[middle]) < token:
+                        low = middle + 1
+                    else:
+                        high = middle
                 share = 0.0
-                for child in range(first[node], first[node + 1]):
-                    count = int(np.int64(counts[child]))
-                    discount = discounts[k, min(count, 3) - 1]
-                    total += count
-                    held += discount
-                    if np.int64(tokens[child]) == token:
-                        share = count - discount
-                        following[k + 1] = child
-                p = (p * held + share) / total
+                if low < end and np.int64(tokens[low]) == token:
+                    count = int(np.int64(counts[low]))
+                    share = count - discounts[k, min(count, 3) - 1]
+                    following[k + 1] = low
+                p = (p * held[node] + share) / totals[node]
             out[place] = np.log(p)
             place += 1
             nodes[:] = following

@@ -36,7 +36,7 @@ def pursue(
     rows, y = anchors.astype(np.float64), target.astype(np.float64)
     norm = float(np.linalg.norm(y))
     chosen: list[int] = []
-    coefficients = np.zeros(0)
+    coefficients: NDArray[np.float64] = np.zeros(0)
     residual, relative = y, 1.0 if norm else 0.0
     while len(chosen) < k and relative > tolerance:
         products = np.abs(rows @ residual)
@@ -51,7 +51,7 @@ def pursue(
                 break
         chosen.append(best)
         a = rows[chosen]
-        coefficients = np.linalg.solve(a @ a.T + ridge * np.eye(len(chosen)), a @ y)
+        coefficients = np.linalg.solve(a @ a.T + ridge * np.eye(len(chosen)), a @ y).astype(np.float64)
         residual = y - coefficients @ a
         relative = float(np.linalg.norm(residual)) / norm
     return chosen, coefficients, relative

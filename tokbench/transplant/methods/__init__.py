@@ -4,6 +4,40 @@ To add one: a frozen dataclass with an ``about`` and ``plan``, decorated with `t
 a file of its own here (or in another package, with an entry point of the group ``tokbench.transplant_methods``).
 """
 
-from tokbench.transplant.methods import copy, mean, omp, random, subword, zero
+from tokbench.transplant.methods import (
+    align,
+    clp,
+    copy,
+    focus,
+    interpolation,
+    mean,
+    merge_tree,
+    normal,
+    omp,
+    procrustes,
+    random,
+    sparse_basis,
+    subword,
+    token_adapt,
+    wechsel,
+    zero,
+)
 
-__all__ = ["copy", "mean", "omp", "random", "subword", "zero"]
+__all__ = [
+    "align",
+    "clp",
+    "copy",
+    "focus",
+    "interpolation",
+    "mean",
+    "merge_tree",
+    "normal",
+    "omp",
+    "procrustes",
+    "random",
+    "sparse_basis",
+    "subword",
+    "token_adapt",
+    "wechsel",
+    "zero",
+]

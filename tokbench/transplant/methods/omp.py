@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tokbench.errors import TransplantError
+from tokbench.transplant.landmarks import landmarks_of
 from tokbench.transplant.method import About, Method, Need, choose, register
 from tokbench.transplant.plan import Basis, RowPlan
 from tokbench.transplant.pursuit import DESIGNS, pursue
@@ -73,19 +74,13 @@ class MatchingPursuit(Method):
         Raises:
             TransplantError: without a donor or shared tokens, or when the donor's row of a target is not finite.
         """
-        donor = task.donor_rows
-        shared_new, shared_old = task.anchors(special=self.special)
-        if not len(shared_new):
-            message = "omp: the two tokenizers share no token with a usable row"
-            raise TransplantError(message)
-        targets = donor[task.targets]
-        anchors = donor[shared_new]
+        marks = landmarks_of(task, "omp", special=self.special)
+        anchors, targets, shared_old = marks.anchors, marks.targets, marks.old
         if self.centre:
             mean = anchors.mean(axis=0, dtype=np.float64).astype(np.float32)
             anchors, targets = anchors - mean, targets - mean
-        norms = np.linalg.norm(anchors, axis=1)
+        norms = np.maximum(np.linalg.norm(anchors, axis=1), np.finfo(np.float32).tiny).astype(np.float32)
         if self.normalise:
-            norms = np.where(norms > 0, norms, 1)
             anchors = anchors / norms[:, None]
         scale = float(np.mean(np.square(anchors, dtype=np.float64).sum(axis=1)))
         found = pursue(
