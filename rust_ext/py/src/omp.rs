@@ -195,6 +195,7 @@ impl MatchingPursuit {
         })
     }
 
+    #[expect(clippy::cast_possible_wrap, reason = "entries in memory are fewer than 2^63")]
     /// Offsets of the targets, chosen anchors in order, coefficients, and relative residuals.
     fn results<'py>(&self, py: Python<'py>) -> Found<'py> {
         let state = self.lock();

@@ -2,6 +2,8 @@
 //!
 //! Only what looks at the whole process, such as its memory, is a program of its own beside this folder.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod count;
 mod count_speed;
 mod encode;
