@@ -33,7 +33,7 @@ def write_whole(path: Path, data: bytes) -> None:
         Path(temporary).replace(path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
             # A full disk is reported without the name of the file that it stopped.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
