@@ -120,7 +120,7 @@ def test_wrong_parameters_are_refused() -> None:
         ("compression(candidates=0.5)", "at least 1"),
         ("compression(code=order0,candidates=1.5)", "whole number"),
         ("compression(sample=0)", "sample"),
-        ("compression(token=-1)", "bits"),
+        ("compression(token=-1)", "token: must be at least 0"),
     ]:
         with pytest.raises(ParameterError, match=word):
             tb.train(corpus, vocab_size=400, algorithm=ALGORITHMS.parse(spelling))
