@@ -10,7 +10,8 @@ longest first, fewest (PathPiece, SaGe), unigram; merges
 over characters, with byte fallback
 operations that delete (PickyBPE), scaffold tokens, LiB       by encoding pretokens and witnesses: `ByWords`
 superwords over pretokens (boundless), added tokens that      by encoding the text and witnesses: `Reencoding`
-are always matched, normalizers, other libraries
+are always matched, normalizers, other libraries, the
+pre-tokenizers ``script_aware`` and ``script_aware_o200k``
 ============================================================  ====================================================
 """
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from tokbench.tokenizer import Tokenizer
 
 _PROBE = b"a"
+WITHOUT_AUTOMATON = "script_aware"
+"""In the names of pre-tokenizers whose cuts no automaton follows yet: two patterns, by the script of a run."""
 
 
 def lead_of(tokenizer: Tokenizer) -> bytes:
@@ -57,7 +60,7 @@ def choose_cover(tokenizer: Tokenizer, trie: _rust.ByteTrie, lead: bytes, *, eve
     """
     if every:
         return EverySegmentation()
-    if isinstance(tokenizer, BpeTokenizer):
+    if isinstance(tokenizer, BpeTokenizer) and WITHOUT_AUTOMATON not in tokenizer.model.pretokenizer:
         if merges_decide(tokenizer):
             return ByMerges(tokenizer.model, trie)
         if words_decide(tokenizer):
