@@ -25,4 +25,4 @@ def test_health(run: Run, tmp_path: Path) -> None:
     assert rows[0]["exit_code"] == 1
     assert "no health check 'C99'" in run("eval", "--health", "small", "--only", "C99", status=3).stderr
     assert "no such file" in run("eval", "--health", "nothing", status=3).stderr
-    assert "only --health needs none" in run("eval", "small", status=2).stderr
+    assert "measures text: pass a corpus" in run("eval", "small", status=1).stderr

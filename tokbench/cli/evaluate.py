@@ -209,8 +209,6 @@ def evaluate(
 
         code = show_health(tokenizers, pretokenizer=pretokenizer, only=only, as_json=as_json)
         raise typer.Exit(code)
-    if not corpus:
-        raise typer.BadParameter("it is missing; only --health needs none", param_hint="'--corpus' / '-c'")
     from tokbench.corpora import open_corpus
     from tokbench.evaluate import evaluate as evaluate_tokenizers
     from tokbench.frame import check_suffix
