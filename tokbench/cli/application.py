@@ -108,6 +108,10 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"error: {where}{error.strerror or error}")
         sys.exit(1)
+    except KeyboardInterrupt:
+        # Before Typer has put its commands together, nobody else catches Ctrl-C.
+        _say("interrupted; nothing was written")
+        sys.exit(INTERRUPTED)
     except SystemExit as leaving:
         # Typer turns Ctrl-C into a silent status 130.
         if leaving.code == INTERRUPTED:
