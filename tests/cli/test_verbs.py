@@ -8,15 +8,12 @@ import os
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VERBS = ["train", "extend", "eval", "encode", "decode", "count", "corpora", "metrics"]
 
@@ -185,6 +182,15 @@ def test_a_line_that_is_no_id_is_named(run: Run, trained: Path) -> None:
     assert "'x'" in done.stderr
 
 
+def _wait_for_counting(pid: int, file: str) -> None:
+    """Return when the process has the file mapped, or after three seconds where the system does not tell."""
+    maps = Path(f"/proc/{pid}/maps")
+    until = time.monotonic() + (60 if maps.exists() else 3)
+    while time.monotonic() < until and not (maps.exists() and file in maps.read_text()):
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+
 def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "big.txt").write_text(
         "\n".join(f"{i * 7919 % 999983} {i}" for i in range(3_000_000)), encoding="ascii"
@@ -207,7 +213,7 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         env={**os.environ, "NO_COLOR": "1"},
     )
-    time.sleep(3.0)
+    _wait_for_counting(process.pid, "big.txt")
     process.send_signal(signal.SIGINT)
     asked = time.monotonic()
     _, errors = process.communicate(timeout=60)
