@@ -319,4 +319,4 @@ def test_an_interrupt_ends_counting_within_a_second(tmp_path: Path) -> None:
     started = time.monotonic()
     _, errors = child.communicate(timeout=20)
     assert b"KeyboardInterrupt" in errors
-    assert time.monotonic() - started < 15  # a second on a machine that is free; counting would take hours
+    assert time.monotonic() - started < 3
