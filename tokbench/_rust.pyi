@@ -18,6 +18,7 @@ __all__ = [
     "Engine",
     "LineSample",
     "Lines",
+    "MatchingPursuit",
     "Parity",
     "PretokenCounts",
     "Pretokenizer",

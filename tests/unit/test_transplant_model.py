@@ -571,7 +571,7 @@ def test_killed_in_the_middle_there_is_no_half_directory(tmp_path: Path) -> None
         transplant(root / "old", root / "tokenizer.json", out=root / "new", overwrite=True)
         """
     )
-    running = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen([sys.executable, "-P", "-c", program], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     assert running.stdout.readline() == "one shard is written\n"
     running.send_signal(signal.SIGKILL)
