@@ -8,6 +8,10 @@ Example:
     'Merhaba dünya'
 """
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from tokbench import _rust
 
 __version__ = "0.1.0"
@@ -19,7 +23,6 @@ if _rust.__version__ != __version__:
     )
     raise ImportError(message)
 
-from tokbench import bytelm, corpora, metrics
 from tokbench.corpus import Corpus, Document
 from tokbench.counts import PretokenCounts, count, count_texts
 from tokbench.encoding import Encoding
@@ -33,6 +36,9 @@ from tokbench.tokenizer import Tokenizer
 from tokbench.training import train
 from tokbench.transplant.transplantation import transplant
 from tokbench.vocab import Vocab
+
+if TYPE_CHECKING:
+    from tokbench import bytelm, corpora, metrics
 
 load = Tokenizer.load
 
@@ -59,3 +65,15 @@ __all__ = [
     "train",
     "transplant",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Training does not wait for the metrics: these load when they are first asked for.
+    if name in {"bytelm", "corpora", "metrics"}:
+        return importlib.import_module(f"tokbench.{name}")
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

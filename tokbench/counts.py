@@ -43,6 +43,7 @@ from tokbench.weights import Number, TermWeights, Weights, exact
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     import polars as pl
 
@@ -184,8 +185,8 @@ class PretokenCounts:
         Raises:
             CorpusError: if the file is missing, is not such a table, or breaks an invariant.
         """
-        check_address_space(streamed=False)
         local = local_path(path)
+        check_address_space(streamed=False, n_bytes=_frame_bytes(local))
         name = str(local or path)
         if local.is_dir() if local is not None else not name.endswith(".parquet"):
             from tokbench.distributed import load_parts
@@ -555,6 +556,11 @@ def count_texts(
 def table_of_counter(counted: Counted, progress: Progress | None) -> PretokenCounts:
     """Return the table of a counter that has seen everything."""
     return PretokenCounts(counted.table(progress), counted.pretokenizer, document_scale=counted.scale)
+
+
+def _frame_bytes(path: Path | None) -> int:
+    """Estimate what a table takes that is read from a local file: Parquet of pretokens holds about a tenth of it."""
+    return 10 * path.stat().st_size if path is not None and path.is_file() else 0
 
 
 def _opened(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 from tokbench.errors import CorpusError
@@ -58,23 +57,25 @@ def address_space_left(*, reserve: int = 0) -> int | None:
     return max(0, min(finite) - _pages(Path("/"), 0) - reserve)
 
 
-@cache
-def check_address_space(*, streamed: bool) -> None:
-    """Refuse to begin what is going to write Parquet where ``ulimit -v`` leaves too little for that.
+def check_address_space(*, streamed: bool, n_bytes: int = 0) -> None:
+    """Refuse to begin what is going to read or write Parquet where ``ulimit -v`` leaves too little for that.
 
-    ``streamed`` says whether the table is larger than memory and goes out part by part.
+    ``streamed`` says whether the table is larger than memory and goes out part by part, ``n_bytes`` how large the
+    frame is that will be held. Once the library is there, its threads have their address space already.
 
-    The library that writes it ends the process when the address space runs out.
+    The library ends the process when the address space runs out.
 
     Raises:
         CorpusError: saying how much is needed.
     """
-    left, needed = address_space_left(), _needed(streamed=streamed)
+    left = address_space_left()
+    needed = FRAME_BYTES if "polars" in sys.modules and not streamed else _needed(streamed=streamed)
+    needed += n_bytes
     if left is not None and left < needed:
         raise CorpusError(
             f"the limit on address space (ulimit -v) leaves {left // MEGABYTE} MB, but reading and writing Parquet "
             f"takes about {needed // MEGABYTE} MB of it (most of that is never touched); raise the limit by "
-            f"{-((left - needed) // MEGABYTE)} MB, or bound memory with --memory or a control group instead"
+            f"{-((left - needed) // MEGABYTE)} MB, or lift it and bound memory with --memory or a control group"
         )
 
 

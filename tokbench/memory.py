@@ -70,7 +70,10 @@ def budget(memory: int | str | None, temporary: str | os.PathLike[str] | None) -
             return None
         n_bytes = max(left // 2, LEAST)
     else:
-        n_bytes = parse_bytes(memory)
+        try:
+            n_bytes = parse_bytes(memory)
+        except ParameterError as error:
+            raise ParameterError(f"memory: {error}") from None
     if n_bytes < LEAST:
         raise ParameterError(f"memory: {memory} is below the least budget, {LEAST:,} bytes (1MB)")
     folder = Path(tempfile.gettempdir() if temporary is None else temporary)

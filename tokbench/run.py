@@ -94,6 +94,7 @@ def write_run(
         }
         if training is not None:
             facts["training"] = dict(training.settings)
+            check_address_space(streamed=False)
             if training.log is not None:
                 training.log.write_parquet(folder / "training.parquet")
         (folder / "run.json").write_text(

@@ -318,7 +318,7 @@ def run(
         left, right, result, count, lengths = _plain(engine, settings, checkpoint, progress)
     else:
         left, right, result, count, lengths = _drive(engine, settings, objective, checkpoint, progress)
-    vocab = vocab_of(engine, settings) if begin is None else _ordinary(engine)
+    vocab = vocab_of(engine, settings) if begin is None else Vocab(_ordinary(engine), partial=True)
     done = 0 if begin is None else len(begin.model.merges)
     groups = counts.groups
 
@@ -460,21 +460,20 @@ def _drive(
     return left, right, result_ids, columns[:, 3].copy(), totals
 
 
-def _ordinary(engine: _rust.Engine) -> Vocab:
-    """Return the tokens that encoding can produce."""
+def _ordinary(engine: _rust.Engine) -> dict[int, bytes]:
+    """Return the tokens that encoding can produce, by id."""
     arena, ends, ordinary = engine.tokens()
     data = arena.tobytes()
     starts = [0, *ends.tolist()]
-    tokens = {
+    return {
         token_id: data[starts[token_id] : starts[token_id + 1]]
         for token_id in np.flatnonzero(ordinary).tolist()
     }
-    return Vocab(tokens, partial=True)
 
 
 def vocab_of(engine: _rust.Engine, settings: Settings) -> Vocab:
     """Return what an engine that `start` made has made so far: special tokens, alphabet and merge results."""
-    tokens = _ordinary(engine).tokens
+    tokens = _ordinary(engine)
     first_fallback, _, _ = engine.layout()
     fallback = None if first_fallback is None else range(first_fallback, first_fallback + 256)
     complete = {token[0] for token in tokens.values() if len(token) == 1}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tokbench import limits
+from tokbench.counts import PretokenCounts
 from tokbench.memory import LEAST, budget
 
 if TYPE_CHECKING:
@@ -125,6 +126,21 @@ except (TokbenchError, MemoryError) as error:
 print(len(table), table.total_bytes)
 """
 
+TRAINED = """
+import resource, sys
+import tokbench as tb
+from tokbench.errors import TokbenchError
+table = tb.PretokenCounts.load("counts.parquet")
+tb.train(table, vocab_size=300)
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + int(sys.argv[1]) * 1_000_000
+resource.setrlimit(resource.RLIMIT_AS, (size, size))
+try:
+    tokenizer = tb.train(table, vocab_size=3000)
+except (TokbenchError, MemoryError) as error:
+    sys.exit(f"refused: {error!r}")
+print(tokenizer.vocab_size)
+"""
+
 
 def limited(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -179,3 +195,22 @@ def test_an_allocation_that_is_refused_is_no_abort(memory: str, tmp_path: Path) 
             assert done.stdout.split() == ["500000", str(500_000 * 12)]
         outcomes.append(done.returncode)
     assert outcomes[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_training_is_refused_memory_without_an_abort(tmp_path: Path) -> None:
+    """Words, pairs and their places in ever smaller address spaces: trained or refused, never killed."""
+    words = {f"{number * 2_654_435_761 % 2**32:010}{number:07}".encode(): 1 for number in range(400_000)}
+    PretokenCounts.from_mapping({"all": words}).save(tmp_path / "counts.parquet")
+    outcomes = []
+    for left in (800, 90, 60, 40, 20):
+        done = limited(TRAINED, tmp_path, str(left))
+        assert done.returncode in (0, 1), (left, done.stderr)
+        if done.returncode:
+            assert done.stderr.startswith("refused:"), (left, done.stderr)
+            assert "out of memory" in done.stderr or "MemoryError" in done.stderr
+        else:
+            assert done.stdout == "3000\n"
+        outcomes.append(done.returncode)
+    assert outcomes[0] == 0
+    assert outcomes[-1] == 1

@@ -179,6 +179,11 @@ def extend(
         note(
             f"new ids {settings['first_id']} … {settings['last_id']}, {tokenizer.vocab_size:,} tokens in {out}"
         )
+        if first_id is None:
+            note(
+                f"they begin behind the highest id that {base} names; where a model holds ids of its own behind that, "
+                f"such as reserved special tokens, give the first free one with --first-id"
+            )
         note(f"tokens of the corpus before: {settings['tokens_before']}, after: {settings['tokens_after']}")
         if "cut_off" in settings:
             note(f"cut off below {min_pretoken_count} occurrences: {settings['cut_off']}")

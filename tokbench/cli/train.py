@@ -360,15 +360,16 @@ def train(
         arguments["start"] = start
     kinds = wanted if wanted is not None else ["huggingface"]
     tokenizer = made[max(made)]
-    if len(made) == 1:
-        given = {**arguments, "vocab_size": max(made)}
-        refused = write_run(
-            out, tokenizer, formats=kinds, arguments=given, overwrite=overwrite, checkpoint=checkpoint
-        )
-    else:
-        refused = write_runs(
-            out, made, formats=kinds, arguments=arguments, overwrite=overwrite, checkpoint=checkpoint
-        )
+    with resuming.kept(context, checkpoint, out):
+        if len(made) == 1:
+            given = {**arguments, "vocab_size": max(made)}
+            refused = write_run(
+                out, tokenizer, formats=kinds, arguments=given, overwrite=overwrite, checkpoint=checkpoint
+            )
+        else:
+            refused = write_runs(
+                out, made, formats=kinds, arguments=arguments, overwrite=overwrite, checkpoint=checkpoint
+            )
     facts = {
         "out": str(out),
         "vocab_size": tokenizer.vocab_size,

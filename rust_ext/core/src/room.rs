@@ -52,13 +52,14 @@ pub fn require_for_training(n_bytes: usize, what: &str) -> Result<()> {
         return Ok(());
     }
     let megabytes = n_bytes.div_ceil(1_000_000);
-    let reason = left.map_or(String::new(), |left| {
-        format!(", and {} MB are left", left / 1_000_000)
-    });
+    let reason = match left {
+        Some(left) if (left as u128) < n_bytes as u128 => format!(", and {} MB are left", left / 1_000_000),
+        _ => ", which the system refuses (a limit on address space?)".into(),
+    };
     Err(Error::TooLarge {
         message: format!(
-            "out of memory: {what} take {megabytes} MB{reason}; leave rare pretokens out (min_pretoken_count, \
-             --min-pretoken-count), use a pre-tokenizer that cuts more often, or a higher limit or larger machine"
+            "out of memory: {what} take {megabytes} MB{reason}; leave rare pretokens out (min_pretoken_count), \
+             use a pre-tokenizer that cuts more often, or a higher limit or larger machine"
         ),
     })
 }

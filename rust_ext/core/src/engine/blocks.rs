@@ -2,6 +2,8 @@
 //! so the lists of a run fit into little more than the memory of the first ones.
 
 use super::pages;
+use crate::Result;
+use crate::room::require_for_training;
 
 /// Capacities come in four steps per octave from 4 up, so a block wastes at most a fifth of itself.
 const CLASSES: usize = 128;
@@ -43,18 +45,32 @@ impl Blocks {
     }
 
     /// Forgets all lists and makes room for new ones of `lens`.
-    pub(crate) fn restart(&mut self, lens: impl Iterator<Item = u32>) {
+    ///
+    /// # Errors
+    /// [`crate::Error::TooLarge`] for memory that is not granted.
+    pub(crate) fn restart(&mut self, lens: impl Iterator<Item = u32>) -> Result<()> {
         let positions: usize = lens.map(|len| class(len as usize).1).sum();
         self.free.iter_mut().for_each(Vec::clear);
         self.stocked = 0;
         self.segments.clear();
         if positions > 0 {
-            self.segments.push(pages::vec_with_capacity(positions));
+            self.add_segment(positions)?;
         }
+        Ok(())
+    }
+
+    /// Asks for the memory before taking it: a refusal comes back as an error and leaves the lists whole.
+    fn add_segment(&mut self, positions: usize) -> Result<()> {
+        require_for_training(positions * size_of::<u32>(), "the places of the pairs")?;
+        self.segments.push(pages::vec_with_capacity(positions));
+        Ok(())
     }
 
     /// The start of a block for `len` positions, whose content is arbitrary.
-    pub(crate) fn take(&mut self, len: u32) -> u64 {
+    ///
+    /// # Errors
+    /// [`crate::Error::TooLarge`] for memory that is not granted.
+    pub(crate) fn take(&mut self, len: u32) -> Result<u64> {
         let (class, wanted) = class(len as usize);
         let larger = self.stocked >> class;
         if larger != 0 {
@@ -64,7 +80,7 @@ impl Blocks {
                     self.stocked &= !(1 << found);
                 }
                 self.stock(start + wanted as u64, capacity(found) - wanted);
-                return start;
+                return Ok(start);
             }
         }
         let room = |segment: &Vec<u32>| segment.capacity() - segment.len();
@@ -76,13 +92,13 @@ impl Blocks {
                 let start = address(self.segments.len() - 1, start);
                 self.stock(start, rest);
             }
-            self.segments.push(pages::vec_with_capacity(wanted.max(SEGMENT)));
+            self.add_segment(wanted.max(SEGMENT))?;
         }
         let index = self.segments.len() - 1;
         let segment = &mut self.segments[index];
         let start = segment.len();
         segment.resize(start + wanted, 0);
-        address(index, start)
+        Ok(address(index, start))
     }
 
     /// Whether a list of `grown` positions fits the block of a list of `len`.
@@ -126,6 +142,7 @@ fn address(segment: usize, at: usize) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -146,20 +163,20 @@ mod tests {
     #[test]
     fn a_freed_block_is_used_again_whole_or_in_parts() {
         let mut blocks = Blocks::new();
-        let first = blocks.take(1000);
-        let second = blocks.take(9);
+        let first = blocks.take(1000).unwrap();
+        let second = blocks.take(9).unwrap();
         assert_ne!(first, second);
         blocks.give_back(first, 1000);
-        assert_eq!(blocks.take(600), first);
-        assert_eq!(blocks.take(200), first + 640);
+        assert_eq!(blocks.take(600).unwrap(), first);
+        assert_eq!(blocks.take(200).unwrap(), first + 640);
         blocks.give_back(second, 9);
-        assert_eq!(blocks.take(10), second);
+        assert_eq!(blocks.take(10).unwrap(), second);
     }
 
     #[test]
     fn blocks_in_use_never_overlap() {
         let mut blocks = Blocks::new();
-        blocks.restart([500u32, 70_000].into_iter());
+        blocks.restart([500u32, 70_000].into_iter()).unwrap();
         let mut held: Vec<(u64, u32, u32)> = Vec::new();
         let mut state = 7u64;
         for stamp in 0..20_000u32 {
@@ -172,7 +189,7 @@ mod tests {
                 blocks.give_back(start, len);
             } else {
                 let len = 1 + (state >> 40) as u32 % (1 << ((state >> 32) % 14));
-                let start = blocks.take(len);
+                let start = blocks.take(len).unwrap();
                 for at in 0..u64::from(len) {
                     blocks.write(start + at, stamp);
                 }

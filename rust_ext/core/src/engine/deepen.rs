@@ -125,7 +125,7 @@ impl Engine {
         })?;
         groups.settle(&mut fresh);
         for (_, entry) in fresh.iter_mut() {
-            entry.start = self.blocks.take(entry.len);
+            entry.start = self.blocks.take(entry.len)?;
             entry.len = 0;
         }
         for (key, position) in found {

@@ -139,7 +139,7 @@ impl Engine {
             return Ok(NOWHERE);
         }
         let key = key(left, right);
-        let start = self.blocks.take(len);
+        let start = self.blocks.take(len)?;
         let mut entry = Entry {
             count,
             start,

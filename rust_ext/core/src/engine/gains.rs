@@ -105,7 +105,7 @@ impl Engine {
                 .map(|&(_, position)| self.words.weights.total(cells[position as usize].weight))
                 .sum();
             if self.table.get(key).is_some() {
-                self.raise(key, count, run);
+                self.raise(key, count, run)?;
             } else if self.is_allowed(left, right) {
                 if self.is_always_followed(left, right) {
                     let positions: Vec<u32> = run.iter().map(|&(_, position)| position).collect();
@@ -119,11 +119,11 @@ impl Engine {
     }
 
     /// Adds to a followed pair. Its list is no longer ascending then.
-    fn raise(&mut self, key: u64, count: u64, run: &[Adjacency]) {
+    fn raise(&mut self, key: u64, count: u64, run: &[Adjacency]) -> Result<()> {
         let (left, right) = pair(key);
         let (cells, spans, blocks) = (&self.words.cells, &self.spans, &mut self.blocks);
         let Some(entry) = self.table.get_mut(key) else {
-            return;
+            return Ok(());
         };
         entry.count += count;
         let grown = entry.len + run.len() as u32;
@@ -140,7 +140,7 @@ impl Engine {
             positions.dedup();
             blocks.give_back(entry.start, entry.len);
             entry.len = positions.len() as u32;
-            entry.start = blocks.take(entry.len);
+            entry.start = blocks.take(entry.len)?;
             for (at, position) in (entry.start..).zip(positions) {
                 blocks.write(at, position);
             }
@@ -149,12 +149,13 @@ impl Engine {
         if count >= self.floor {
             self.heap.push(Claim { count, key }, &self.ties, &self.tokens);
         }
+        Ok(())
     }
 
     /// Follows a pair from now on.
     pub(super) fn start_following(&mut self, key: u64, count: u64, positions: &[u32]) -> Result<()> {
         let len = positions.len() as u32;
-        let start = self.blocks.take(len);
+        let start = self.blocks.take(len)?;
         for (at, &position) in (start..).zip(positions) {
             self.blocks.write(at, position);
         }

@@ -122,10 +122,10 @@ impl Engine {
 
         let mut blocks = std::mem::replace(&mut self.blocks, Blocks::new());
         if self.table.is_empty() {
-            blocks.restart(fresh.iter().map(|(_, entry)| entry.len));
+            blocks.restart(fresh.iter().map(|(_, entry)| entry.len))?;
         }
         for (_, entry) in fresh.iter_mut() {
-            entry.start = blocks.take(entry.len);
+            entry.start = blocks.take(entry.len)?;
             entry.len = 0;
         }
         self.walk_checked(control, |position, left, right, _| {
