@@ -34,6 +34,7 @@ from tokbench.metrics import (
     token_tax,
     unknown,
     utf8,
+    variants,
     vocabulary,
     words,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "token_tax",
     "unknown",
     "utf8",
+    "variants",
     "vocabulary",
     "words",
 ]  # fmt: skip

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokbench import _rust
-from tokbench.collecting import Collection, GroupColumns, Grouping, Progress, Scheme, scheme
+from tokbench.accumulating import Scheme, scheme
+from tokbench.collecting import Collection, GroupColumns, Grouping, Progress
 from tokbench.errors import MetricError
 from tokbench.frame import ALL, MACRO, WITHOUT, MetricFrame, Row
 from tokbench.measured import WithoutText

@@ -52,6 +52,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tokbench.keyed import Keyed, Uncounted, bits_for, count_keys, pack_ngrams
 from tokbench.measured import (
     Documents,
     Encoded,
@@ -66,15 +67,11 @@ from tokbench.statistic import (
     BlockCounts,
     DocumentCount,
     DocumentRatio,
-    Keyed,
     Kind,
     Statistic,
     Stats,
-    bits_for,
     collect,
-    count_keys,
     merge,
-    pack_ngrams,
 )
 
 if TYPE_CHECKING:
@@ -109,6 +106,7 @@ __all__ = [
     "Table",
     "TextBatch",
     "Totals",
+    "Uncounted",
     "Undefined",
     "Value",
     "VocabMetric",
