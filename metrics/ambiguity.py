@@ -27,6 +27,7 @@ from tokbench.measurement import (
 from tokbench.metrics.alignment import spelling
 from tokbench.metrics.columns import column
 from tokbench.metrics.counting import Bytes, token_arrays
+from tokbench.metrics.span_kernels import number_spans
 from tokbench.metrics.trie_kernels import build_trie, log_segmentations
 from tokbench.plugin import register
 
@@ -76,7 +77,7 @@ class SharedTrie:
         )
         tokens = np.concatenate([ids + before for ids, before in zip(taken, n_ids, strict=False)])
         lanes = np.repeat(np.arange(len(tokenizers)), [len(ids) for ids in taken])
-        return cls(tokenizers, _trie(arena, places, tokens, lanes, len(tokenizers)))
+        return cls(tokenizers, trie_of(arena, places, tokens, lanes, len(tokenizers)))
 
     def log_segmentations(self, batch: EncodedBatch, *, prefixed: bool) -> NDArray[np.float64]:
         """Return log2 S of each document, counted once for all tokenizers of the trie."""
@@ -89,14 +90,22 @@ class SharedTrie:
         return column
 
 
-def _trie(arena: NDArray[np.uint8], places: Ints, tokens: Ints, lanes: Ints, n_lanes: int) -> Trie:
-    trie = build_trie(arena, places, tokens, lanes, n_lanes)
-    if len(trie[0]) == 0:
+def trie_of(arena: NDArray[np.uint8], places: Ints, tokens: Ints, lanes: Ints, n_lanes: int) -> Trie:
+    """Return hash table, row of each node, and the tokens by row and lane, of which ``lanes[i]`` has ``tokens[i]``.
+
+    Raises:
+        MetricError: when the tokens have more beginnings than a trie has room for.
+    """
+    which, firsts = number_spans(arena, places[tokens], places[tokens + 1])
+    counts = np.zeros((len(firsts) + 1, n_lanes), np.float32)
+    np.add.at(counts, (which + 1, lanes), 1)
+    slots, rows = build_trie(arena, places[tokens[firsts]], places[tokens[firsts] + 1])
+    if len(slots) == 0:
         message = (
             "the vocabularies have more than 2^24 beginnings of tokens: evaluate fewer tokenizers at a time"
         )
         raise MetricError(message)
-    return trie
+    return slots, rows, counts
 
 
 def segmentations(tokenizer: MeasuredTokenizer, text: str | bytes) -> int:
@@ -209,7 +218,7 @@ class TokenSegmentations(VocabMetric):
         taken = ordinary_ids(tokenizer, places)
         if len(taken) == 0:
             return Undefined("no ordinary tokens")
-        trie = _trie(arena, places, taken, np.zeros(len(taken), np.int64), 1)
+        trie = trie_of(arena, places, taken, np.zeros(len(taken), np.int64), 1)
         bits = log_segmentations(arena, places, 0, *trie)[:, 0]
         return float(bits[taken].sum() / np.diff(places)[taken].sum())
 

@@ -190,9 +190,20 @@ def _group(table: Keyed, firsts: Ints) -> Contexts:
         nothing = Spectrum.of(counts)
         return Contexts(firsts, firsts, firsts, np.zeros(0), nothing, nothing)
     sizes = np.add.reduceat(counts, firsts)
-    information = np.add.reduceat(counts * np.log2(counts), firsts)
+    information = np.add.reduceat(_times_log2(counts), firsts)
     successors = np.diff(firsts, append=len(counts))
     return Contexts(firsts, sizes, successors, information, Spectrum.of(counts), Spectrum.of(sizes))
+
+
+def _times_log2(counts: Ints) -> Floats:
+    """Return c log2 c of each count, from a table where counts are small, as most are."""
+    largest = int(counts.max())
+    if largest > min(len(counts), DENSE):
+        return counts * np.log2(counts)
+    small = np.arange(1, largest + 1)
+    table = np.concatenate([np.zeros(1), small * np.log2(small)])
+    found: Floats = table[counts]
+    return found
 
 
 def contexts_of(stats: Stats, n: int) -> Contexts:

@@ -26,39 +26,35 @@ _SLOTS = "Array(int64, 1, 'C', readonly=True)"
 _MULTIPLIER = 0x9E3779B97F4A7C1
 
 
-@kernel(f"Tuple((int64[::1], int32[::1], float32[:, ::1]))({BYTES}, {INTS}, {INTS}, {INTS}, int64)")
-def build_trie(
-    arena: Bytes, places: Ints, tokens: Ints, lanes: Ints, n_lanes: int
-) -> tuple[Ints, NDArray[np.int32], NDArray[np.float32]]:
-    """Build the trie of some tokens: hash table, row of each node, tokens by row and lane.
+@kernel(f"Tuple((int64[::1], int32[::1]))({BYTES}, {INTS}, {INTS})")
+def build_trie(arena: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """Build the trie of different tokens, none of them empty: hash table, and row of each node.
 
-    Token `t` is ``arena[places[t]:places[t + 1]]``; `tokens` lists those taken, none of them empty, ``lanes[i]`` says
-    to which vocabulary ``tokens[i]`` belongs. A slot of the table holds parent (30 bits), byte (8) and child (24), -1
-    where it is empty; their number is a power of two. Row 0 is that of nodes where no token ends. At most 2^24 nodes:
-    an empty table says that there are more.
+    Token `t` is ``arena[starts[t]:ends[t]]`` and has the row ``t + 1``; row 0 is that of nodes where no token ends. A
+    slot of the table holds parent (30 bits), byte (8) and child (24), -1 where it is empty; their number is a power of
+    two. At most 2^24 nodes: an empty table says that there are more.
     """
     size = np.int64(1 << 12)
+    while size < 2 * len(starts):
+        size *= 2
     slots = np.full(size, -1, np.int64)
     rows = np.zeros(size, np.int32)
-    counts = np.zeros((len(tokens) + 1, n_lanes), np.float32)
     n_nodes = np.int64(1)
-    n_rows = 1
-    for i in range(len(tokens)):
-        token = tokens[i]
+    for token in range(len(starts)):
         node = np.int64(0)
-        for place in range(places[token], places[token + 1]):
+        for place in range(starts[token], ends[token]):
             key = (node << 8) | np.int64(arena[place])
             at = ((key * np.int64(_MULTIPLIER)) >> 20) & (size - 1)
             while slots[at] >= 0 and (slots[at] >> 24) != key:
                 at = (at + 1) & (size - 1)
             if slots[at] < 0:
                 if n_nodes == 1 << 24:
-                    return slots[:0].copy(), rows, counts
+                    return slots[:0].copy(), rows
                 slots[at] = (key << 24) | n_nodes
                 node = n_nodes
                 n_nodes += 1
-                if 2 * n_nodes > size:
-                    # Half of the slots are taken: twice as many, and every node finds its place again.
+                if 4 * n_nodes > 3 * size:
+                    # Three of four slots are taken: twice as many, and every node finds its place again.
                     size *= 2
                     larger = np.full(size, -1, np.int64)
                     for slot in slots:
@@ -73,11 +69,8 @@ def build_trie(
                     rows = longer
             else:
                 node = slots[at] & 0xFFFFFF
-        if rows[node] == 0:
-            rows[node] = n_rows
-            n_rows += 1
-        counts[rows[node], lanes[i]] += 1
-    return slots, rows[:n_nodes].copy(), counts[:n_rows].copy()
+        rows[node] = token + 1
+    return slots, rows[:n_nodes].copy()
 
 
 @kernel(

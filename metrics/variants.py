@@ -8,10 +8,10 @@ The folds of ASCII are folds of bytes; only the other tokens go through Python's
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar
+from unicodedata import normalize
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from tokbench.metrics.utf8_kernels import count_classes
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -42,15 +42,27 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
 
 
-def _spaceless(text: str) -> str:
-    return text.strip() or text
+def _case(texts: Iterable[str]) -> list[str]:
+    return [normalize("NFC", text.casefold()) for text in texts]
 
 
-FOLDS: Mapping[str, Callable[[str], str]] = {
-    "case": lambda text: unicodedata.normalize("NFC", text.casefold()),
-    "space": _spaceless,
-    "normal_form": lambda text: unicodedata.normalize("NFKC", text),
-    "any": lambda text: unicodedata.normalize("NFKC", _spaceless(text).casefold()),
+def _space(texts: Iterable[str]) -> list[str]:
+    return [text.strip() or text for text in texts]
+
+
+def _normal_form(texts: Iterable[str]) -> list[str]:
+    return [normalize("NFKC", text) for text in texts]
+
+
+def _any(texts: Iterable[str]) -> list[str]:
+    return [normalize("NFKC", text.casefold()) for text in _space(texts)]
+
+
+FOLDS: Mapping[str, Callable[[Iterable[str]], list[str]]] = {
+    "case": _case,
+    "space": _space,
+    "normal_form": _normal_form,
+    "any": _any,
 }
 """What variants of one word have in common."""
 
@@ -103,11 +115,13 @@ class VocabularyTexts:
             arena = np.where((arena >= 0x41) & (arena <= 0x5A), arena + np.uint8(0x20), arena)
         if strips:
             _strip(self._arena, starts, ends)
-        folded = [FOLDS[kind](text).encode() for text in self._texts]
-        edges = np.array([0, *accumulate(map(len, folded))], np.int64) + len(arena)
+        folded = FOLDS[kind](self._texts)
+        data = np.frombuffer("".join(folded).encode(), np.uint8)
+        # From the characters before each text to the bytes before it.
+        leads = np.append(np.flatnonzero(data & 0xC0 != 0x80), len(data))
+        edges = leads[np.array([0, *accumulate(map(len, folded))], np.int64)] + len(arena)
         starts[self._other], ends[self._other] = edges[:-1], edges[1:]
-        joined = np.concatenate([arena, np.frombuffer(b"".join(folded), np.uint8)])
-        return number_spans(joined, starts, ends)[0]
+        return number_spans(np.concatenate([arena, data]), starts, ends)[0]
 
     def sizes(self, kind: str) -> Ints:
         """Return for each id how many members its family has; 0 where it is no text."""
@@ -122,13 +136,18 @@ _SPACE = np.array([chr(byte).isspace() for byte in range(0x80)] + [False] * 0x80
 
 def _strip(arena: Bytes, starts: Ints, ends: Ints) -> None:
     """Take white space off both ends of spans of ASCII; what is nothing else stays whole."""
-    space = _SPACE[arena]
-    places = np.arange(len(arena))
-    # The next and the last place that is no white space, from every place on.
-    after = np.minimum.accumulate(np.where(space, len(arena), places)[::-1])[::-1]
-    before = np.maximum.accumulate(np.where(space, -1, places))
-    kept = after[starts] < ends
-    starts[kept], ends[kept] = after[starts[kept]], before[ends[kept] - 1] + 1
+    first, last = starts.copy(), ends.copy()
+    opened = np.arange(len(starts))
+    while len(opened):
+        opened = opened[_SPACE[arena[first[opened]]]]
+        first[opened] += 1
+        opened = opened[first[opened] < last[opened]]
+    opened = np.flatnonzero(first < last)
+    kept = opened
+    while len(opened):
+        opened = opened[_SPACE[arena[last[opened] - 1]]]
+        last[opened] -= 1
+    starts[kept], ends[kept] = first[kept], last[kept]
 
 
 def variant_families(tokenizer: MeasuredTokenizer, kind: str) -> tuple[Ints, Ints]:

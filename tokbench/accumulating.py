@@ -72,14 +72,15 @@ class Accumulator:
             {statistic: [] for statistic in others if statistic not in self._sparse} for _ in range(blocks)
         ]
         self._places: list[NDArray[np.int16]] = []
+        self.numbers: list[Ints] = []
         self.columns: dict[Statistic, Floats] = {}
 
-    def add_batch(self, batch: EncodedBatch, first: int) -> None:
-        """Collect the statistics of a batch whose first document is the language's `first`."""
-        n = len(batch.text)
-        self.n_documents += n
+    def add_batch(self, batch: EncodedBatch, numbers: Ints) -> None:
+        """Collect the statistics of a batch whose documents have these numbers in their language."""
+        self.n_documents += len(batch.text)
+        self.numbers.append(numbers)
         blocks = len(self._blocks)
-        places = ((first + np.arange(n)) % blocks).astype(np.int16)
+        places = (numbers % blocks).astype(np.int16)
         if blocks > 1:
             self._places.append(places)
         for statistic, parts in self._documents.items():

@@ -12,16 +12,25 @@ belongs to block d mod the number of blocks, so that parallel lines stay togethe
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tokbench.accumulating import Accumulator, Scheme, add_all, number, scheme
 from tokbench.errors import MetricError
-from tokbench.measured import Documents, EncodedBatch, MeasuredCorpus, MeasuredTokenizer, TextBatch
+from tokbench.measured import (
+    Documents,
+    EncodedBatch,
+    MeasuredCorpus,
+    MeasuredTokenizer,
+    TextBatch,
+    WithColumns,
+)
 from tokbench.measurement import CorpusMetric, Metric, Value
 from tokbench.statistic import DocumentCount, Statistic, Stats
 from tokbench.uncertainty.resampling import Draws, Intervals
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 Progress = Callable[[str, int, int], None]
@@ -45,12 +55,19 @@ class Grouping:
         members: languages of each group.
         metrics: what is reduced for each group.
         kept: of these, the ones whose columns are needed after the group: for means and derived metrics.
+        of_records: whether the column is one of the documents' own; its groups are known when all is read.
     """
 
     by: str
     members: Mapping[str, Sequence[str]]
     metrics: tuple[CorpusMetric, ...]
     kept: Mapping[CorpusMetric, frozenset[Scheme]] = field(default_factory=dict)
+    of_records: bool = False
+
+    def add_member(self, group: str, language: str) -> None:
+        """Note that a language has documents of a group of records."""
+        assert isinstance(self.members, dict)
+        self.members.setdefault(group, []).append(language)
 
 
 GroupColumns = Mapping[tuple[CorpusMetric, str], Mapping[Scheme, "Floats"]]
@@ -94,6 +111,11 @@ class Collection:
         self._memos: dict[str, dict[Hashable, Any]] = {name: {} for name in named}
         self._text_memory: dict[Hashable, Any] = {}
         self._draws: Draws | None = None
+        self._of_records: dict[tuple[str, str], dict[str, Accumulator]] = {}
+        self._open_records: dict[tuple[str, str], dict[str, Accumulator]] = {}
+        self.digests = {
+            grouping.by: hashlib.blake2b(digest_size=8) for grouping in groupings if grouping.of_records
+        }
         self.shown: dict[Metric, list[CorpusMetric]] = {metric: [] for metric in wanted}
 
     def run(self, corpus: MeasuredCorpus) -> dict[str, int]:
@@ -102,6 +124,7 @@ class Collection:
         left = {
             (grouping.by, group): list(languages)
             for grouping in self._groupings
+            if not grouping.of_records
             for group, languages in grouping.members.items()
         }
         n_documents: dict[str, int] = {}
@@ -110,10 +133,12 @@ class Collection:
             accumulators = self._read(corpus, language)
             n_documents[language] = self._n_read
             if self._intervals is not None and self._statistics:
-                self._resample(accumulators, corpus, language, n_documents)
+                for each in (accumulators, *self._of_records.values()):
+                    self._resample(each, corpus, language, n_documents)
+            self._keep_records(language)
             for grouping in self._groupings:
                 for group, languages in grouping.members.items():
-                    if language not in languages:
+                    if language not in languages or grouping.of_records:
                         continue
                     key = (grouping.by, group)
                     held = open_groups.get(key)
@@ -131,11 +156,29 @@ class Collection:
                         open_groups.pop(key, None)
             if self._progress is not None:
                 self._progress("encoding", (at + 1) * len(self._named), total)
+        for grouping in self._groupings:
+            for value in grouping.members if grouping.of_records else ():
+                held = self._open_records.pop((grouping.by, value))
+                self._finish(grouping, value, held, next(iter(held.values())).n_documents)
         return {language: n_documents[language] for language in corpus.languages}
+
+    def _keep_records(self, language: str) -> None:
+        """Add a language's documents to the groups of records, which are open until the last language is read."""
+        columns = {grouping.by: grouping for grouping in self._groupings if grouping.of_records}
+        for (column, value), accumulators in self._of_records.items():
+            columns[column].add_member(value, language)
+            held = self._open_records.setdefault((column, value), accumulators)
+            if held is not accumulators:
+                add_all(held, accumulators)
+        self._of_records = {}
 
     def _order(self, corpus: MeasuredCorpus) -> list[str]:
         """Read languages of one group together, so that few groups are open at a time."""
-        wide = [grouping for grouping in self._groupings if 1 < len(grouping.members) < len(corpus.languages)]
+        wide = [
+            grouping
+            for grouping in self._groupings
+            if not grouping.of_records and 1 < len(grouping.members) < len(corpus.languages)
+        ]
         if not wide:
             return list(corpus.languages)
         return [language for languages in wide[0].members.values() for language in languages]
@@ -150,14 +193,45 @@ class Collection:
     def _read(self, corpus: MeasuredCorpus, language: str) -> dict[str, Accumulator]:
         accumulators = self._new()
         self._n_read = 0
+        self._of_records = {}
+        values = {
+            grouping.by: iter(_with_columns(corpus).column(language, grouping.by))
+            for grouping in self._groupings
+            if grouping.of_records
+        }
         for batch in corpus.batches(language):
             text = TextBatch(batch.data, batch.offsets, language=language, memory=self._text_memory)
+            numbers = self._n_read + np.arange(len(text))
+            encoded = _Encoded(text, batch, self._named, self._memos, threads=self._threads)
             if self._statistics:
-                encoded = _encoded(text, batch, self._named, self._memos, threads=self._threads)
                 for name, accumulator in accumulators.items():
-                    accumulator.add_batch(encoded(name), self._n_read)
+                    accumulator.add_batch(encoded(name), numbers)
+            for column, each in values.items():
+                self._add_records(column, list(islice(each, len(text))), encoded, numbers, language)
+            encoded.forget()
             self._n_read += len(text)
+        for column, each in values.items():
+            if next(each, None) is not None:
+                message = f"{language}: more values of {column} than the {self._n_read} documents"
+                raise MetricError(message)
         return accumulators
+
+    def _add_records(
+        self, column: str, values: Sequence[str], encoded: _Encoded, numbers: Ints, language: str
+    ) -> None:
+        """Add the documents of a batch to the groups of a column, a value for each document."""
+        if len(values) != len(numbers):
+            message = f"{language}: {len(values)} values of {column} for {len(numbers)} documents"
+            raise MetricError(message)
+        self.digests[column].update("\0".join([language, *values, ""]).encode())
+        places: dict[str, list[int]] = {}
+        for at, value in enumerate(values):
+            places.setdefault(value, []).append(at)
+        for value, rows in places.items():
+            chosen = np.array(rows, np.int64)
+            held = self._of_records.setdefault((column, value), self._new())
+            for name, accumulator in held.items():
+                accumulator.add_batch(encoded(name).select(chosen), numbers[chosen])
 
     def _resample(
         self,
@@ -191,9 +265,14 @@ class Collection:
         known: dict[bytes, int] = {}
         for accumulator in accumulators.values():
             for statistic in self._summed:
-                values = accumulator.documents(statistic).reshape(draws.n, statistic.columns)
-                if (values.dtype.kind != "f") != whole:
+                found = accumulator.documents(statistic)
+                if (found.dtype.kind != "f") != whole:
                     continue
+                values = found.reshape(len(found), statistic.columns)
+                if len(values) != draws.n:
+                    # A group of records: the other documents of the language count nothing.
+                    values = np.zeros((draws.n, statistic.columns), found.dtype)
+                    values[np.concatenate(accumulator.numbers)] = found.reshape(-1, statistic.columns)
                 at = []
                 for column in values.T:
                     content = column.tobytes()
@@ -257,29 +336,49 @@ class Collection:
             columns.setdefault((metric, name), {})["jackknife"] = made[row]
 
 
-def _encoded(
-    text: TextBatch,
-    batch: Documents,
-    named: Mapping[str, MeasuredTokenizer],
-    memos: Mapping[str, dict[Hashable, Any]],
-    *,
-    threads: int | None,
-) -> Callable[[str], EncodedBatch]:
-    """Return a function that encodes the text by the tokenizer of a name, once."""
-    made: dict[str, EncodedBatch] = {}
-    company = tuple(named.values())
+def _with_columns(corpus: MeasuredCorpus) -> WithColumns:
+    assert isinstance(corpus, WithColumns), "checked by evaluate"
+    return corpus
 
-    def encode(name: str) -> EncodedBatch:
-        if name not in made:
-            if name not in named:
-                message = f"the tokenizer {name!r} is not evaluated; evaluated: {', '.join(named)}"
+
+class _Encoded:
+    """A batch of text under every tokenizer, each encoded once, when it is asked for."""
+
+    def __init__(
+        self,
+        text: TextBatch,
+        batch: Documents,
+        named: Mapping[str, MeasuredTokenizer],
+        memos: Mapping[str, dict[Hashable, Any]],
+        *,
+        threads: int | None,
+    ) -> None:
+        self._text = text
+        self._batch = batch
+        self._named = named
+        self._memos = memos
+        self._threads = threads
+        self._made: dict[str, EncodedBatch] = {}
+
+    def __call__(self, name: str) -> EncodedBatch:
+        """Return the text with its tokens under the tokenizer of a name."""
+        if name not in self._made:
+            if name not in self._named:
+                message = f"the tokenizer {name!r} is not evaluated; evaluated: {', '.join(self._named)}"
                 raise MetricError(message)
             began = time.perf_counter()
-            rows = named[name].encode_batch(batch, threads=threads)
-            seconds = time.perf_counter() - began
-            made[name] = EncodedBatch(
-                text, named[name], rows, memos[name], seconds=seconds, peers=encode, company=company
+            rows = self._named[name].encode_batch(self._batch, threads=self._threads)
+            self._made[name] = EncodedBatch(
+                self._text,
+                self._named[name],
+                rows,
+                self._memos[name],
+                seconds=time.perf_counter() - began,
+                peers=self,
+                company=tuple(self._named.values()),
             )
-        return made[name]
+        return self._made[name]
 
-    return encode
+    def forget(self) -> None:
+        """Let the tokens go: batches know their peers, a circle that would wait for the garbage collector."""
+        self._made.clear()

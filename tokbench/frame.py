@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import html
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -139,8 +140,8 @@ class MetricFrame:
     @classmethod
     def from_rows(cls, rows: Iterable[Row], *, provenance: Mapping[str, object] | None = None) -> MetricFrame:
         """Build a frame from rows, in their order."""
-        names = [item.name for item in fields(Row)]
-        table = [tuple(getattr(row, name) for name in names) for row in rows]
+        values = attrgetter(*(item.name for item in fields(Row)))
+        table = [values(row) for row in rows]
         return cls(pl.DataFrame(table, schema=dict(SCHEMA), orient="row"), dict(provenance or {}))
 
     # -- reading ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ A batch is handed to every statistic. What depends on the text alone (`TextBatch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final, runtime_checkable
 
 import numpy as np
 
@@ -198,6 +198,19 @@ class MeasuredCorpus(Protocol):
         ...
 
 
+@runtime_checkable
+class WithColumns(Protocol):
+    """A corpus whose documents come with more than their text."""
+
+    def has_column(self, name: str, /) -> bool:
+        """Whether every document may have a value of this name."""
+        ...
+
+    def column(self, language: str, name: str, /) -> Iterable[str]:
+        """Yield a value for each document of a language, in order."""
+        ...
+
+
 @final
 class WithoutText:
     """The corpus of an evaluation whose metrics read none: no documents."""
@@ -330,7 +343,8 @@ class EncodedBatch:
 
     def select(self, documents: Ints) -> EncodedBatch:
         """Return some of the documents with their tokens, in the order given; `seconds` are those of the whole."""
-        text = self.text.select(documents)
+        chosen = np.asarray(documents, np.int64)
+        text = self.text.once(("select", chosen.tobytes()), lambda text: text.select(chosen))
         ids, offsets = gather(self.ids, self.offsets, documents)
         peers = self._peers
         return EncodedBatch(

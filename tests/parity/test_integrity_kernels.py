@@ -18,7 +18,7 @@ from tokbench.metrics import (
     trie_kernels,
     utf8_kernels,
 )
-from tokbench.metrics.ambiguity import segmentations
+from tokbench.metrics.ambiguity import segmentations, trie_of
 from tokbench.metrics.numbers import zeros_of
 from tokbench.reference import characters as slow_characters
 from tokbench.reference import code as slow_code
@@ -221,7 +221,7 @@ def test_characters(letters: list[str], data: st.DataObject) -> None:
 def test_segmentations(tokens: list[tuple[bytes, int]], texts: list[bytes], n_spaces: int) -> None:
     arena, places = pack([token for token, _ in tokens])
     lanes = np.array([lane for _, lane in tokens])
-    trie = trie_kernels.build_trie(arena, places, np.arange(len(tokens)), lanes, 3)
+    trie = trie_of(arena, places, np.arange(len(tokens)), lanes, 3)
     data, offsets = pack(texts)
     found = trie_kernels.log_segmentations(data, offsets, n_spaces, *trie)
     for lane in range(3):
@@ -234,7 +234,10 @@ def test_segmentations(tokens: list[tuple[bytes, int]], texts: list[bytes], n_sp
 
 def test_a_trie_grows() -> None:
     tokens = [number.to_bytes(3, "big") for number in range(5000)]
-    trie = trie_kernels.build_trie(*pack(tokens), np.arange(5000), np.zeros(5000, np.int64), 1)
+    arena, places = pack(tokens)
+    slots, rows = trie_kernels.build_trie(arena, places[:-1], places[1:])
+    assert (slots >= 0).sum() == len(rows) - 1 == len({token[:n] for token in tokens for n in (1, 2, 3)})
+    trie = trie_of(arena, places, np.arange(5000), np.zeros(5000, np.int64), 1)
     data, offsets = pack([b"".join(tokens[::7]), tokens[3] + b"x"])
     assert trie_kernels.log_segmentations(data, offsets, 0, *trie).tolist() == [[0], [-math.inf]]
 

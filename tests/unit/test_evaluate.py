@@ -278,6 +278,7 @@ def test_a_metric_value_outside_of_the_registry() -> None:
     @dataclass(frozen=True)
     class Longest(CorpusMetric):
         about = replace(describe("tokens"), name="longest")
+        reads_documents = True
 
         def statistics(self) -> tuple[Statistic, ...]:
             return (Tokens(),)
@@ -429,7 +430,8 @@ def test_a_metric_that_reads_documents_must_say_so() -> None:
     class Declared(Longest):
         reads_documents = True
 
-    with pytest.raises(MetricError, match="set reads_documents = True"):
-        evaluate(TWO, CORPUS, metrics=[Longest()], intervals=True)
+    for intervals in (True, False):
+        with pytest.raises(MetricError, match="set reads_documents = True"):
+            evaluate(TWO, CORPUS, metrics=[Longest()], intervals=intervals)
     frame = evaluate(TWO, CORPUS, metrics=[Declared()], intervals=Intervals(blocks=2))
     assert frame.filter(group="eng", tokenizer="chunks1").frame["low"].item() < 15
