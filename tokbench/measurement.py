@@ -206,10 +206,9 @@ class CorpusMetric(Metric):
 
     ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
     lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
-    documents says so with ``reads_documents``, or finds their totals only; its interval is then the jackknife's, as that
-    of types and n-grams.
-    One that reads the counts of types but not whose they are may say ``reads_ids = False``: intervals then pass over
-    the ids that do not occur.
+    documents says so with ``reads_documents``, or finds totals only; its interval is then the jackknife's, as that of
+    types and n-grams. One that reads the counts of types but not whose they are may say ``reads_ids = False``:
+    intervals then pass over the ids that do not occur.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"

@@ -33,12 +33,15 @@ from tokbench.measurement import (
     divide,
 )
 from tokbench.uncertainty.bounds import Bounder, Bounds
+from tokbench.uncertainty.interval import scale_of
 from tokbench.uncertainty.resampling import Draws, Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from tokbench.uncertainty.interval import Scale
 
     Floats = NDArray[np.float64]
 
@@ -138,7 +141,10 @@ class Report:
                 self._sums[by, metric, name] = (total + np.where(known, row, 0), count + known)
             if known[0]:
                 own[scheme(metric)][metric, name] = row
-        bounds = {**self._bounder.bootstrap(own["bootstrap"]), **self._bounder.jackknife(own["jackknife"])}
+        bounds = {
+            **self._bounder.bootstrap(own["bootstrap"]),
+            **self._bounder.jackknife(own["jackknife"], _scale),
+        }
         for (part, name), found in bounds.items():
             self._bounds[by, part, name, group] = found
 
@@ -160,7 +166,9 @@ class Report:
         kind = scheme(metric) if isinstance(metric, CorpusMetric) else "bootstrap"
         if isinstance(metric, Derived):
             kind = _scheme_of(metric)
-        return f"|{self._how.signature if kind == 'bootstrap' else self._how.jackknife_signature}"
+        if kind == "bootstrap":
+            return f"|{self._how.signature}"
+        return f"|{self._how.jackknife_signature},scale={_scale(metric)}"
 
     def rows(self, *, influence: bool) -> Iterator[tuple[Metric, str, str, str, Cell, Bounds]]:
         """Yield metric, tokenizer, column, what the signature says of it, cell and bounds."""
@@ -236,7 +244,11 @@ class Report:
                     row = divide(*self._sums[column, metric, name])
                     if np.isfinite(row[0]):
                         rows[metric, name] = row
-            made = getattr(self._bounder, scheme(metric))(rows)
+            made = (
+                self._bounder.jackknife(rows, _scale)
+                if scheme(metric) == "jackknife"
+                else self._bounder.bootstrap(rows)
+            )
             bounds.update({(column, name): found for (_, name), found in made.items()})
         return bounds
 
@@ -284,7 +296,9 @@ class Report:
                     row = np.array(made[cell.group])
                     row[0] = cell.value
                     rows[cell.group, name] = row
-        return cells, getattr(self._item_bounder, kind)(rows)
+        if kind == "bootstrap":
+            return cells, self._item_bounder.bootstrap(rows)
+        return cells, self._item_bounder.jackknife(rows, lambda _: _scale(metric))
 
     def _item_cells(self, metric: VocabMetric) -> dict[str, list[tuple[Cell, Bounds]]]:
         cells = {name: list(metric.beside(tokenizer, self._named)) for name, tokenizer in self._named.items()}
@@ -320,6 +334,10 @@ class Report:
                     for cell in metric.of(self._table(column, without=group), name):
                         if cell.aggregation == "over_groups" or cell.group == MACRO:
                             yield column, replace(cell, group=group)
+
+
+def _scale(metric: Metric) -> Scale:
+    return scale_of(metric.unit())
 
 
 def _scheme_of(metric: Derived) -> Scheme:

@@ -387,7 +387,7 @@ def test_intervals_are_in_the_signature_and_the_provenance() -> None:
     signature = frame.filter(metric="fertility", group="all", tokenizer="chunks3").frame["signature"].item()
     assert signature.endswith("|bootstrap:bca,R=50,seed=3,level=0.95")
     utilisation = frame.filter(metric="vocabulary_utilisation", group="all", tokenizer="chunks3").frame
-    assert utilisation["signature"].item().endswith("|jackknife:blocks=20,level=0.95")
+    assert utilisation["signature"].item().endswith("|jackknife:blocks=20,level=0.95,scale=logit")
     assert frame.provenance["arguments"] == {"baseline": "chunks1"}
     asked = evaluate(TWO, CORPUS, metrics=["family:words"], by="script", word="uax29").provenance["arguments"]
     assert asked == {"metrics": ["family:words"], "by": ["script"], "word": "uax29"}
