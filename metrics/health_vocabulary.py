@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tokbench.errors import TokbenchError
-from tokbench.metrics.exact_reachability import reachability
 from tokbench.metrics.health import Verdict
+from tokbench.metrics.reachability import reachability
 from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:

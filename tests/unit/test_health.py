@@ -14,10 +14,10 @@ from tokbench.errors import MetricError
 from tokbench.merges import Merges
 from tokbench.metrics import health_text
 from tokbench.metrics.declared import Declared
-from tokbench.metrics.exact_reachability import reachability
 from tokbench.metrics.health import Finding, Health, checks, health
 from tokbench.metrics.health_probes import PROBES
 from tokbench.metrics.health_text import outcome
+from tokbench.metrics.reachability import reachability
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
 
