@@ -31,7 +31,7 @@ def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess
 def test_rows_and_ids_from_a_pipe_and_an_array(saved: Path) -> None:
     tokenizer = tb.load(saved / "tok")
     own = tokenizer.encode("the sea").tolist()
-    spelled = list(b"the")
+    spelled = [int(tokenizer.encode(letter)[0]) for letter in "the"]
     assert tokenizer.encode("the").tolist() != spelled
     lines = "\n".join(" ".join(map(str, row)) for row in (own, spelled)) + "\n"
     done = run(str(saved / "tok"), "--json", text=lines)
