@@ -14,9 +14,9 @@ import numpy as np
 
 from tokbench.errors import MetricError
 from tokbench.measurement import About, EncodedBatch, RatioOfSums, Statistic, TextBatch
-from tokbench.metrics.alignment import ExactBytes, boundaries, token_table
+from tokbench.metrics.alignment import ExactBytes, boundaries
 from tokbench.metrics.columns import column
-from tokbench.metrics.counting import Bytes, word_spans
+from tokbench.metrics.counting import Bytes, token_table, word_spans
 from tokbench.metrics.span_kernels import add_by_row
 from tokbench.metrics.utf8_kernels import classify_tokens, count_classes, count_split_characters
 from tokbench.plugin import register
