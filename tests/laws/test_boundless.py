@@ -17,7 +17,7 @@ from tokbench.corpus import Corpus
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.pretokenize import Pretokenizer
 from tokbench.reference import boundless as twin
-from tokbench.reference import bpe
+from tokbench.reference import bpe, picky
 
 if TYPE_CHECKING:
     from tokbench.algorithms.operating import Finished
@@ -39,15 +39,37 @@ def encoded(found: Finished, text: str) -> list[bytes]:
     return twin.encode(pretokens, rows, found.supers)
 
 
+def plain_without_overlaps(words: dict[bytes, int], n_merges: int) -> list[tuple[bytes, bytes, int]]:
+    """Plain BPE whose pairs count as often as they can be merged: recounted from the words before every merge."""
+    split = {word: [bytes([byte]) for byte in word] for word in words}
+    made: set[bytes] = set()
+    steps = []
+    while len(made) < n_merges:
+        pairs: dict[tuple[bytes, bytes], int] = {}
+        for word, tokens in split.items():
+            for pair in set(pairwise(tokens)):
+                joined = picky.merged(tokens, *pair)
+                pairs[pair] = pairs.get(pair, 0) + words[word] * (len(tokens) - len(joined))
+        if not pairs:
+            break
+        left, right = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        steps.append((left, right, pairs[left, right]))
+        made.add(left + right)
+        split = {word: picky.merged(tokens, left, right) for word, tokens in split.items()}
+    return steps
+
+
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, MORE)
 def test_picky_above_one_is_plain_without_overlaps(texts: list[str], more: int) -> None:
-    found = Picky(tau=1.1).finish(request(texts, 256 + more))
+    asked = request(texts, 256 + more)
+    found = Picky(tau=1.1).finish(asked)
     words: dict[bytes, int] = {}
     for text in texts:
         for pretoken in Pretokenizer("o200k").split(text):
             words[pretoken] = words.get(pretoken, 0) + 1
     assert all(operation == "merge" for operation, _, _ in found.steps)
+    assert [(row[1], row[2], count) for _, row, count in found.steps] == plain_without_overlaps(words, more)
     with_overlaps = Picky(tau=1.1, overlap=True).finish(request(texts, 256 + more))
     plain = bpe.train({"all": words}, vocab_size=256 + more, alphabet_order="byte", tie_break="lexmin")
     steps = [(plain.tokens[left], plain.tokens[right]) for left, right, _ in plain.merges]

@@ -42,7 +42,7 @@ class Boundless(Algorithm):
     about: ClassVar[About] = About(
         name="boundless",
         aliases=("boundlessbpe",),
-        summary="BoundlessBPE in two passes: superwords across pretokens displace the rarest word merges",
+        summary="BoundlessBPE, two passes: superwords displace the rarest word merges",
         definition=(
             "Pass 1 trains a word model of V tokens (picky with tau). Pass 2 counts, in each document, the maximal "
             "runs of at least two consecutive pretokens that the word model encodes as one token and that could_merge "

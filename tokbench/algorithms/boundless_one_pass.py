@@ -34,7 +34,7 @@ class BoundlessOnePass(Algorithm):
 
     about: ClassVar[About] = About(
         name="boundless_one_pass",
-        summary="BoundlessBPE in one pass: word merges and super-merges compete from the start",
+        summary="BoundlessBPE, one pass: words and superwords compete from the start",
         definition=(
             "In each step the most frequent pair inside of pretokens is compared with the most frequent pair of "
             "neighbours in runs of admitted pretokens, and the more frequent of the two is merged. A pretoken takes "

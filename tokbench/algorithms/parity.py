@@ -40,7 +40,7 @@ class Parity(Algorithm):
     about: ClassVar[About] = About(
         name="parity",
         aliases=("parity_aware",),
-        summary="parity-aware BPE: each step serves the language that needs the most tokens for the same text",
+        summary="parity-aware: each step serves the language that needs the most tokens",
         definition=(
             "One merge list for all languages. Each step looks for the language l with the most tokens on a parallel "
             "development set (--dev; first on ties), takes the most frequent pair in the training text of l alone, and "

@@ -38,7 +38,7 @@ class SentencePiece(Algorithm):
     checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="sentencepiece",
-        summary="SentencePiece: BPE or Unigram over characters, with white space as a symbol",
+        summary="SentencePiece: BPE or Unigram over characters, white space as a symbol",
         definition=(
             "Every line of the corpus is a sentence: normalized, its spaces written as a symbol, cut where the splits "
             "say so. model_type bpe merges the most frequent pair of characters or pieces; unigram prunes a large "
