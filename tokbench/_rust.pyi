@@ -427,7 +427,15 @@ class Parity:
 class RunCounter:
     """Counts runs of numbered pretokens in batches of documents."""
 
-    def __new__(cls, pretokenizer: Pretokenizer, names: list[bytes]) -> RunCounter: ...
+    def __new__(
+        cls,
+        pretokenizer: Pretokenizer,
+        names: list[bytes],
+        *,
+        floor: int | None = None,
+        memory: tuple[int, str] | None = None,
+    ) -> RunCounter: ...
+    def note(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], threads: int) -> None: ...
     def add(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], threads: int) -> None: ...
     def finish(
         self, threads: int, progress: Callable[[str, int, int], None] | None = None

@@ -28,7 +28,7 @@ import polars as pl
 
 from tokbench import _rust
 from tokbench.algorithm import Request
-from tokbench.algorithms.boundless import Boundless, Filling, Second
+from tokbench.algorithms.boundless import Boundless, Filling, Second, floor_of
 from tokbench.algorithms.boundless_one_pass import BoundlessOnePass
 from tokbench.algorithms.picky import Picky, settings_of, train_words
 from tokbench.corpus import Corpus
@@ -164,9 +164,10 @@ def main() -> None:
         words = train_words(counts, wanted, rule, n_tokens=given.vocab_size, request=counted)
     with clock.phase("boundless: runs"):
         names = admitted("letter", words.whole())
-        runs = count_runs(corpus, counts.pretokenizer, names, threads=given.threads)
+        floor = floor_of(words, given.vocab_size)
+        runs = count_runs(corpus, counts.pretokenizer, names, floor=floor, threads=given.threads)
     with clock.phase("boundless: superwords"):
-        filling = Filling(words, Second(runs, wanted, request, floor=int(words.counts[-1])))
+        filling = Filling(words, Second(runs, wanted, request, floor=floor))
         while len(filling.inventory) < given.vocab_size and filling.step():
             pass
     parts = ["counting", *(name for name in clock.wall if name.startswith("boundless"))]

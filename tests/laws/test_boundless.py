@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.algorithm import Request
-from tokbench.algorithms.boundless import Boundless
+from tokbench.algorithms.boundless import Boundless, Filling, Second, floor_of
 from tokbench.algorithms.boundless_one_pass import BoundlessOnePass
-from tokbench.algorithms.picky import Picky
+from tokbench.algorithms.picky import Picky, settings_of, train_words
 from tokbench.corpus import Corpus
+from tokbench.counts import count
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.pretokenize import Pretokenizer
 from tokbench.reference import boundless as twin
 from tokbench.reference import bpe, picky
+from tokbench.runs import admitted, count_runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tokbench.algorithms.operating import Finished
 
 TEXT = st.text("ab é7.'\n", max_size=60)
@@ -87,6 +92,40 @@ def test_deleted_tokens_never_appear(texts: list[str], more: int, tau: float, pa
     model = found.model()
     assert len(model.vocab) == len(found.inventory)
     assert model.hidden.isdisjoint(model.vocab)
+
+
+@settings(max_examples=80, deadline=None)
+@given(TEXTS, st.integers(0, 30), TAU, st.sampled_from([1, 3]))
+def test_runs_cut_at_the_floor_give_the_same_superwords(
+    texts: list[str], more: int, tau: float, threads: int
+) -> None:
+    texts = [f"{text} so so ab 7 so so ab" for text in texts]
+    counts = count(Corpus.from_texts({"all": texts}), "o200k")
+    size = 256 + more
+    asked = replace(request(texts, size), source=counts)
+    wanted = settings_of(Picky(), asked, counts, alphabet="bytes")
+    made = []
+    for cut in (True, False):
+        words = train_words(counts, wanted, Picky(tau=tau), n_tokens=size, request=asked)
+        floor = floor_of(words, size) if cut else None
+        corpus = Corpus.from_texts({"all": texts})
+        runs = count_runs(corpus, "o200k", admitted("letter", words.whole()), floor=floor, threads=threads)
+        filling = Filling(words, Second(runs, wanted, asked))
+        while len(filling.inventory) < size and filling.step():
+            pass
+        made.append((filling.steps, filling.supers, list(filling.inventory.tokens)))
+    assert made[0] == made[1]
+
+
+def test_a_memory_budget_changes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokbench.memory.LEAST", 1)
+    corpus = Corpus.from_texts({"all": [f"a b c{'d' * (number % 7)} a b\n" * 3 for number in range(3000)]})
+    names = [b"a", b" a", b" b", b" c", *(b" c" + b"d" * number for number in range(7))]
+    whole = count_runs(corpus, "o200k", sorted(set(names)))
+    bounded = count_runs(corpus, "o200k", sorted(set(names)), memory=1, temporary=tmp_path, threads=2)
+    assert dict(bounded) == dict(whole)
+    assert list(bounded) == list(whole)
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=60, deadline=None)

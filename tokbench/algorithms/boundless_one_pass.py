@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tokbench.algorithm import About, Algorithm, Request, register
 from tokbench.algorithms.boundless import Second
-from tokbench.algorithms.operating import Finished, Inventory, check_choice
+from tokbench.algorithms.operating import Finished, Inventory
 from tokbench.algorithms.picky import ALPHABETS, KNOWN, check_tau, settings_of, spellings, word_engine
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.objectives.picky import Picky as PickyObjective
@@ -60,9 +60,7 @@ class BoundlessOnePass(Algorithm):
     default_pretokenizer: ClassVar[str] = "o200k"
 
     def __post_init__(self) -> None:
-        check_choice("ties", self.ties, ("supers", "words"))
-        check_choice("rules", self.rules, ("exact", "literal"))
-        check_choice("alphabet", self.alphabet, ALPHABETS)
+        self.check_choice(ties=("supers", "words"), rules=("exact", "literal"), alphabet=ALPHABETS)
         check_tau(self.tau)
         admitted(self.could_merge, [])
 

@@ -146,9 +146,7 @@ class Compression(Algorithm):
         return BpeTokenizer(made.model, name="trained", training=Training(settings, made.training.log))
 
     def _checked(self) -> float:
-        if self.code not in CODES:
-            message = f"code: {self.code!r} is none of {', '.join(CODES)}"
-            raise ParameterError(message)
+        self.check_choice(code=CODES)
         candidates = self.candidates
         if candidates is None:
             candidates = 1.2 if self.code == "mixed" else 64.0

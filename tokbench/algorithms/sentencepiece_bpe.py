@@ -70,10 +70,7 @@ class SentencePiece(Algorithm):
     )
 
     def __post_init__(self) -> None:
-        for name, allowed in (("model_type", MODEL_TYPES), ("normalization", NORMALIZATIONS)):
-            if getattr(self, name) not in allowed:
-                message = f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}"
-                raise ParameterError(message)
+        self.check_choice(model_type=MODEL_TYPES, normalization=NORMALIZATIONS)
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `max_token_length`, `character_coverage`, `byte_fallback` and `unknown` are known."""
