@@ -132,6 +132,9 @@ def main() -> None:
     parser.add_argument("--tau", type=float, nargs="*", default=[0.9, 0.6])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--one-pass", action="store_true")
+    parser.add_argument(
+        "--cut", action="store_true", help="cut runs where no superword can join, as with --memory"
+    )
     parser.add_argument("--plain", action="store_true", help="run our plain program for both passes, too")
     given = parser.parse_args()
     corpus = Corpus.from_files({"all": given.file}, document=given.document)
@@ -165,7 +168,8 @@ def main() -> None:
     with clock.phase("boundless: runs"):
         names = admitted("letter", words.whole())
         floor = floor_of(words, given.vocab_size)
-        runs = count_runs(corpus, counts.pretokenizer, names, floor=floor, threads=given.threads)
+        cut = floor if given.cut else None
+        runs = count_runs(corpus, counts.pretokenizer, names, floor=cut, threads=given.threads)
     with clock.phase("boundless: superwords"):
         filling = Filling(words, Second(runs, wanted, request, floor=floor))
         while len(filling.inventory) < given.vocab_size and filling.step():

@@ -95,13 +95,15 @@ class Boundless(Algorithm):
         rule = Picky(tau=self.tau, parts=self.parts, alphabet=self.alphabet)
         words = train_words(counts, settings, rule, n_tokens=n_tokens - (self.supers or 0), request=request)
         floor = floor_of(words, n_tokens) if self.supers is None else None
+        memory = request.counting.get("memory")
         runs = count_runs(
             corpus,
             counts.pretokenizer,
             admitted(self.could_merge, words.whole()),
-            floor=floor,
+            # Cutting reads the text once more and changes no merge: it is worth that only where memory is short.
+            floor=None if memory is None else floor,
             threads=request.threads,
-            memory=request.counting.get("memory"),
+            memory=memory,
             temporary=request.counting.get("temporary"),
             progress=request.progress,
         )
