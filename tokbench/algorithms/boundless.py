@@ -143,9 +143,8 @@ def floor_of(words: Words, n_tokens: int) -> int | None:
         inventory.apply(row)
     if len(inventory) < n_tokens or not words.rows:
         return None
-    return min(
-        count for row, count in zip(words.rows, words.counts.tolist(), strict=True) if row[0] == "merge"
-    )
+    counts: list[int] = words.counts.tolist()
+    return min(count for row, count in zip(words.rows, counts, strict=True) if row[0] == "merge")
 
 
 class Filling:

@@ -27,7 +27,8 @@ def lz78_bits(stream: Sequence[int], vocab_size: int) -> float:
     5.0
     """
     phrases: set[tuple[int, ...]] = set()
-    bits, phrase = 0.0, ()
+    bits = 0.0
+    phrase: tuple[int, ...] = ()
     for token in stream:
         phrase = (*phrase, token)
         if phrase not in phrases:
