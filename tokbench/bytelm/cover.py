@@ -18,6 +18,8 @@ from tokbench.tokenizer import BpeTokenizer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tokbench.bpe import BpeModel
+
     from numpy.typing import NDArray
 
     from tokbench._rust import ByteTrie
@@ -55,6 +57,18 @@ class Cover(ABC):
     @abstractmethod
     def ends(self, place: Place) -> bool:
         """Whether the text may end here: the sequence is the encoding of its own bytes."""
+
+
+def alphabet_of(model: BpeModel) -> bytes | None:
+    """Return the bytes that an encoded text may have; None for all.
+
+    Where texts have only some, the pre-tokenizer's borders that other bytes would make are none.
+    """
+    vocab = model.vocab
+    if vocab.byte_fallback is not None or vocab.unknown is not None or model.unit != "byte":
+        return None
+    spelled = {token for token in vocab.tokens.values() if len(token) == 1}
+    return None if len(spelled) == 256 else b"".join(sorted(spelled))
 
 
 class EverySegmentation(Cover):
