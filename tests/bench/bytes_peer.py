@@ -110,7 +110,9 @@ def main() -> None:
     # Of theirs, place 257 is the end and 256 that of a token.
     worst = max(np.abs(mine[:256] - other[:256]).max() for mine, other in zip(exact, wanted, strict=True))
     ends = max(abs(mine[256] - other[257]) for mine, other in zip(exact, wanted, strict=True))
-    print(f"all segmentations of {text[:SHORT]!r}: largest difference {worst:.2g} of a byte, {ends:.2g} of the end")
+    print(
+        f"all segmentations of {text[:SHORT]!r}: largest difference {worst:.2g} of a byte, {ends:.2g} of the end"
+    )
     assert max(worst, ends) < TOLERANCE, "different answers are not timed"
     print(f"{'':34} {'bytes/s':>9} {'CPU s':>8} {'off by':>8}")
     reference, _ = our_bytes(model("all", 1), text)
@@ -121,7 +123,9 @@ def main() -> None:
     for width in (1, 5):
         found, seconds = asyncio.run(their_bytes(peer, text, end_text.encode(), width=width))
         off = max(np.abs(a[:256] - b[:256]).max() for a, b in zip(found, reference, strict=True))
-        print(f"{f'genlm-bytes, all, beam of {width}':34} {len(text) / seconds:>9.1f} {seconds:>8.3f} {off:>8.2g}")
+        print(
+            f"{f'genlm-bytes, all, beam of {width}':34} {len(text) / seconds:>9.1f} {seconds:>8.3f} {off:>8.2g}"
+        )
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ def check(tokenizer: BpeTokenizer, cover: Cover, alphabet: list[bytes], length: 
     for tokens in sorted(claimed - real):
         spelled = tokenizer.decode(tokens)
         longer = (
-            [spelled + b"".join(more) for more in product([*alphabet, *OTHERS], repeat=n)] for n in range(1, 4)
+            [spelled + b"".join(more) for more in product([*alphabet, *OTHERS], repeat=n)]
+            for n in range(1, 4)
         )
         assert any(tokens in beginnings(tokenizer, some, len(spelled)) for some in longer), (tokens, spelled)
     for text in texts[:200]:
@@ -107,7 +108,9 @@ def test_merges_of_whole_pretokens(spec: str, seed: int) -> None:
     base = random_bpe(alphabet, spec, seed, n_merges=8, orderly=seed % 2 == 0)
     draw = random.Random(seed)
     tokens = [base.token_bytes(token) for token in range(base.vocab.n_ids)]
-    letters = sorted({int(ids[0]) for ids in base.encode_batch([b"a b", b"ab a", b" a", b"bb ab"]) if len(ids)})
+    letters = sorted(
+        {int(ids[0]) for ids in base.encode_batch([b"a b", b"ab a", b" a", b"bb ab"]) if len(ids)}
+    )
     letters += [token for token in range(256, len(tokens)) if len(base.encode(tokens[token])) == 1]
     steps: list[tuple[int, int, int]] = []
     for _ in range(80):

@@ -100,7 +100,9 @@ def compare(model: ByteLM, prompt: Prompt, continuation: str | bytes) -> Compari
         "healing": aligned_state(model, prompt, n_back=1),
         EXACT: model.open(prompt),
     }
-    readings = {name: Reading(state.distribution(), _probability(state, data)) for name, state in states.items()}
+    readings = {
+        name: Reading(state.distribution(), _probability(state, data)) for name, state in states.items()
+    }
     return Comparison(data, tuple(model.tokenizer.token_bytes(token) for token in tokens), readings)
 
 

@@ -18,11 +18,10 @@ from tokbench.tokenizer import BpeTokenizer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokbench.bpe import BpeModel
-
     from numpy.typing import NDArray
 
     from tokbench._rust import ByteTrie
+    from tokbench.bpe import BpeModel
     from tokbench.tokenizer import Tokenizer
 
 Place: TypeAlias = Hashable

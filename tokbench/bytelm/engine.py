@@ -284,7 +284,9 @@ def _settle(
     """
     branches: list[Branch] = []
     found: list[float] = []
-    waiting = [item for item in waiting if _goes_on(engine, _place(engine, item), tail[len(tail) - (at - item.at) :])]
+    waiting = [
+        item for item in waiting if _goes_on(engine, _place(engine, item), tail[len(tail) - (at - item.at) :])
+    ]
     while waiting:
         waiting = sorted(waiting, key=lambda item: -item.weight)
         chosen = _chosen(engine, waiting, math.fsum([kept, *found]))

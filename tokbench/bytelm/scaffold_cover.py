@@ -2,8 +2,8 @@
 
 The tokens that are seen are what merging by rank made, some of it taken apart. A *reading* of the tokens so far says
 what was merged: the place of that sequence under merging by rank, and the parts of a scaffold token that are still to
-come. A sequence is valid exactly if some reading of it is, and a reading decides all that follows, so the set of readings
-is all that is kept. Source: Lian et al. 2024 (Scaffold-BPE).
+come. A sequence is valid exactly if some reading of it is, and a reading decides all that follows, so the set of
+readings is all that is kept. Source: Lian et al. 2024 (Scaffold-BPE).
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class ByScaffold(Cover):
                 mask |= allowed[self._inner_place] & self._is_seen
                 for first, tokens in self._begun_by.items():
                     if not mask[self._place[first]]:
-                        mask[self._place[first]] = any(allowed[self._scaffold_place[token]] for token in tokens)
+                        mask[self._place[first]] = any(
+                            allowed[self._scaffold_place[token]] for token in tokens
+                        )
             if len(self._masks) >= self._max_masks:
                 self._masks.pop(next(iter(self._masks)))
             self._masks[place] = mask

@@ -1,8 +1,8 @@
 """Validity for superwords over pretokens: merging by rank twice, inside of pretokens and over runs of them.
 
 Merging inside of pretokens makes tokens; a pretoken that became one token is a *letter*, and runs of letters are merged
-by rank again (Schmidt et al. 2025, BoundlessBPE). A token of the result is a letter or merged letters of a run, or stands
-in a pretoken of several tokens, which bounds the runs. A *reading* says which of these every token so far is:
+by rank again (Schmidt et al. 2025, BoundlessBPE). A token of the result is a letter or merged letters of a run, or
+stands in a pretoken of several tokens, which bounds the runs. A *reading* says which of these every token so far is:
 
 * its letters are pretokens, each ended at once; or it begins, or goes on with, a pretoken of several tokens;
 * in a run, neighbours must stand side by side under the second merging, which again is a matter of the two: both are
@@ -14,7 +14,7 @@ The set of readings decides what may follow.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -91,7 +91,9 @@ class BySupers(Cover):
 
     def step(self, place: Place, token_id: int) -> Place:
         """Return the readings with one more token."""
-        return tuple(sorted({after for reading in _readings(place) for after in self._after(reading, token_id)}))
+        return tuple(
+            sorted({after for reading in _readings(place) for after in self._after(reading, token_id)})
+        )
 
     def ends(self, place: Place) -> bool:
         """Whether some reading ends with a pretoken, and the text may."""
@@ -140,7 +142,7 @@ class BySupers(Cover):
         """Merge letters, the lowest rank first, of equals the leftmost."""
         symbols = list(letters)
         while len(symbols) > 1:
-            found = [self._table.get(pair) for pair in zip(symbols, symbols[1:], strict=False)]
+            found = [self._table.get(pair) for pair in pairwise(symbols)]
             ranked = [(way[0], at, way[1]) for at, way in enumerate(found) if way is not None]
             if not ranked:
                 break

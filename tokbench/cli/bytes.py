@@ -193,14 +193,18 @@ def compare(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", help="KIND:ARGUMENT as in 'tokbench bytes models'; n-grams of built-in text when absent."
+            "--model",
+            "-m",
+            help="KIND:ARGUMENT as in 'tokbench bytes models'; n-grams of built-in text when absent.",
         ),
     ] = None,
     tokenizer: Tokenizer = None,
     pretokenizer: Pretokenizer = None,
     chart: Annotated[
         Path | None,
-        typer.Option("--chart", metavar="FILE", help="Write a chart as well: FILE.svg, or FILE.html with the table."),
+        typer.Option(
+            "--chart", metavar="FILE", help="Write a chart as well: FILE.svg, or FILE.html with the table."
+        ),
     ] = None,
     as_json: parameters.AsJson = False,
 ) -> None:
@@ -214,7 +218,9 @@ def compare(
     if model is not None:
         loaded = _load(model, tokenizer, pretokenizer, "valid", 0.0)
     elif prompt is not None or tokenizer is not None:
-        raise ParameterError("--model: a prompt or tokenizer of your own needs a model ('tokbench bytes models')")
+        raise ParameterError(
+            "--model: a prompt or tokenizer of your own needs a model ('tokbench bytes models')"
+        )
     found = byte_examples.compare_examples(loaded, examples)
     if chart is not None:
         byte_chart.write_chart(chart, found)
@@ -306,7 +312,9 @@ def _example(prompt: str, continuation: str | None) -> Example:
     from tokbench.report.byte_examples import Example
 
     if not continuation:
-        raise ParameterError("CONTINUATION: say what should follow the prompt; its probability is what is compared")
+        raise ParameterError(
+            "CONTINUATION: say what should follow the prompt; its probability is what is compared"
+        )
     return Example("", _bytes(prompt), _bytes(continuation))
 
 

@@ -213,16 +213,23 @@ def changes_text(model: bytes) -> bool:
 def as_merges(tokenizer: SentencePieceTokenizer) -> BpeModel | None:
     """Return a BPE model's merges by rank over characters; None where more than merges decides an encoding.
 
-    SentencePiece merges the pair whose piece has the highest score. Pieces of one score or pairs of one piece are ranked
-    one after another here. The space before every text is left to the caller.
+    SentencePiece merges the pair whose piece has the highest score. Pieces of one score or pairs of one piece are
+    ranked one after another here. The space before every text is left to the caller.
     """
     from tokbench.bpe import BpeModel, merge_list
 
     processor, model = tokenizer.processor, tokenizer.serialized
-    if model_type(model) != "bpe" or changes_text(model) or len(tokenizer.fallback_bytes) != 256 or tokenizer.unused_ids:
+    if (
+        model_type(model) != "bpe"
+        or changes_text(model)
+        or len(tokenizer.fallback_bytes) != 256
+        or tokenizer.unused_ids
+    ):
         return None
     ordinary = {
-        tokenizer.token_bytes(i).decode(): i for i in tokenizer.vocab.tokens if i not in tokenizer.fallback_bytes
+        tokenizer.token_bytes(i).decode(): i
+        for i in tokenizer.vocab.tokens
+        if i not in tokenizer.fallback_bytes
     }
     rows = [
         (-processor.get_score(i), ordinary[piece[:cut]], ordinary[piece[cut:]], i)

@@ -27,12 +27,14 @@ WIDTH, LEFT, RIGHT = 760, 110, 90
 BAR, GAP, HEAD = 16, 4, 52
 MOST_DECADES = 12
 COLORS = {"naive": "#d98c5f", "healing": "#b9a44c", EXACT: "#3b6ea5"}
+FONT = "system-ui, DejaVu Sans, sans-serif"
+FIXED = "ui-monospace, DejaVu Sans Mono, monospace"
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 SUFFIXES = (".svg", ".html")
 
 
 def table(compared: Sequence[Compared]) -> Table:
-    """Return one row for each prompt: the continuation's probability under each reading, and what the naive one loses."""
+    """Return one row for each prompt: the continuation under each reading, and what the naive one loses."""
     out = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     out.add_column("prompt ▏continuation")
     for name in _methods(compared):
@@ -46,7 +48,9 @@ def table(compared: Sequence[Compared]) -> Table:
         shown.append(visible(one.example.continuation), style="bold")
         title = Text.assemble((one.example.title + "\n", "bold" if one.example.title else ""), shown)
         cells = [Text("\n" + probability(readings[name].probability)) for name in readings]
-        out.add_row(title, *cells, Text("\n" + times(found.ratio("naive"))), f"\n{found.distance('naive'):.2f}")
+        out.add_row(
+            title, *cells, Text("\n" + times(found.ratio("naive"))), f"\n{found.distance('naive'):.2f}"
+        )
     return out
 
 
@@ -118,14 +122,19 @@ def svg(compared: Sequence[Compared]) -> str:
     decades = _decades(compared)
     block = HEAD + len(methods) * (BAR + GAP) + 14
     bottom = 34 + len(compared) * block
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 46}" width="{WIDTH}" '
+        f'height="{bottom + 46}" font-family="{FONT}" font-size="13">'
+    )
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 46}" '
-        f'width="{WIDTH}" height="{bottom + 46}" font-family="system-ui, DejaVu Sans, sans-serif" font-size="13">',
+        opening,
         f'<rect width="{WIDTH}" height="{bottom + 46}" fill="#ffffff"/>',
     ]
     for decade in range(0, decades + 1, 1 if decades <= 6 else 2):
         x = _x(10.0**-decade, decades)
-        label = f"{10.0**-decade:g}" if decade < 4 else "10⁻" + "".join(SUPERSCRIPTS[int(d)] for d in str(decade))
+        label = (
+            f"{10.0**-decade:g}" if decade < 4 else "10⁻" + "".join(SUPERSCRIPTS[int(d)] for d in str(decade))
+        )
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="34" y2="{bottom}" stroke="#e4e4e4"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="#666">{label}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
@@ -141,7 +150,8 @@ def svg(compared: Sequence[Compared]) -> str:
 def page(compared: Sequence[Compared]) -> str:
     """Return one self-contained page: the chart, and its numbers as a table."""
     methods = _methods(compared)
-    head = "".join(f"<th>{escape(name)}</th>" for name in ["prompt", "continuation", *methods, "exact / naive", "distance"])
+    columns = ["prompt", "continuation", *methods, "exact / naive", "distance"]
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     rows = []
     for one in compared:
         numbers = [probability(one.found.readings[name].probability) for name in methods]
@@ -151,7 +161,8 @@ def page(compared: Sequence[Compared]) -> str:
         cells += "".join(f'<td class="number">{number}</td>' for number in numbers)
         rows.append(f"<tr>{cells}</tr>")
     style = (
-        "body{font-family:system-ui,sans-serif;max-width:860px;margin:2em auto;color:#222}table{border-collapse:collapse}"
+        "body{font-family:system-ui,sans-serif;max-width:860px;margin:2em auto;color:#222}"
+        "table{border-collapse:collapse}"
         "td,th{padding:.3em .7em;text-align:left;border-bottom:1px solid #e4e4e4}.number{text-align:right}"
         "code{white-space:pre-wrap}"
     )
@@ -227,10 +238,13 @@ def _block(one: Compared, methods: Sequence[str], top: float, decades: int) -> l
     prompt = visible(one.example.prompt)
     shown = prompt if len(prompt) <= 60 else "…" + prompt[-59:]
     after = escape(visible(one.example.continuation))
+    text = (
+        f'<text x="12" y="{top + 38}" font-family="{FIXED}" fill="#666" xml:space="preserve">{escape(shown)}'
+        f'<tspan fill="#b00020">▏</tspan><tspan fill="#222" font-weight="600">{after}</tspan></text>'
+    )
     parts = [
         f'<text x="12" y="{top + 18}" font-weight="600" fill="#222">{escape(one.example.title)}</text>',
-        f'<text x="12" y="{top + 38}" font-family="ui-monospace, DejaVu Sans Mono, monospace" fill="#666" xml:space="preserve">'
-        f'{escape(shown)}<tspan fill="#b00020">▏</tspan><tspan fill="#222" font-weight="600">{after}</tspan></text>',
+        text,
     ]
     for at, name in enumerate(methods):
         y, value = top + HEAD + at * (BAR + GAP), one.found.readings[name].probability
