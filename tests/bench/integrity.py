@@ -22,10 +22,10 @@ from tokbench.measurement import EncodedBatch, Statistic, TextBatch
 from tokbench.metrics.ambiguity import LogSegmentations
 from tokbench.metrics.characters import WordGaps, WordPieces
 from tokbench.metrics.code import OperatorCounts
-from tokbench.metrics.exact_reachability import reachability
 from tokbench.metrics.health import health
 from tokbench.metrics.integrity import Reconstruction
 from tokbench.metrics.numbers import DigitLabels, DigitPatterns, DigitTokens, PlaceValueScores
+from tokbench.metrics.reachability import reachability
 from tokbench.metrics.utf8 import SplitCharacters, SplitGraphemes, TokenForms
 from tokbench.reference import utf8 as slow
 from tokbench.tokenizer import Tokenizer
