@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from tokbench.measurement import EncodedBatch, Statistic
-from tokbench.metrics.counting import token_cuts
+from tokbench.metrics.counting import token_cuts, token_table
 from tokbench.metrics.span_kernels import cuts_in_spans, spell_documents
 
 if TYPE_CHECKING:
@@ -40,11 +40,6 @@ class Boundaries:
     def inside(self, starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints]:
         """Return index of the first cut strictly inside of each span, and how many there are."""
         return cuts_in_spans(self.cuts, self.rows, starts, ends, rows)
-
-
-def token_table(batch: EncodedBatch) -> tuple[NDArray[np.uint8], Ints]:
-    """Return the bytes of all tokens back to back and their places, once per tokenizer."""
-    return batch.remember("token_arrays", batch.tokenizer.token_arrays)
 
 
 def boundaries(batch: EncodedBatch) -> Boundaries:

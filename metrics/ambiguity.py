@@ -7,9 +7,8 @@ aside) whose bytes spell w.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -25,20 +24,21 @@ from tokbench.measurement import (
     Value,
     VocabMetric,
 )
-from tokbench.metrics.alignment import spelling, token_table
+from tokbench.metrics.alignment import spelling
 from tokbench.metrics.columns import column
-from tokbench.metrics.counting import Bytes
+from tokbench.metrics.counting import Bytes, token_arrays
+from tokbench.metrics.span_kernels import number_spans
 from tokbench.metrics.trie_kernels import build_trie, log_segmentations
-from tokbench.metrics.utf8_kernels import count_classes
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
-    Trie = tuple[Ints, Ints, Ints]
+    Trie = tuple[Ints, NDArray[np.int32], NDArray[np.float32]]
+
+TOGETHER = 8
+"""So many tokenizers at most share a trie."""
 
 
 def ordinary_ids(tokenizer: MeasuredTokenizer, places: Ints) -> Ints:
@@ -49,14 +49,63 @@ def ordinary_ids(tokenizer: MeasuredTokenizer, places: Ints) -> Ints:
     return np.flatnonzero(spelling)
 
 
-def trie_of(batch: EncodedBatch) -> Trie:
-    """Return the trie of a tokenizer's ordinary ids, built once for an evaluation."""
+@dataclass(frozen=True, eq=False)
+class SharedTrie:
+    """The ordinary tokens of several tokenizers in one trie, which a text is walked along once for all of them."""
 
-    def build() -> Trie:
-        arena, places = token_table(batch)
-        return build_trie(arena, places, ordinary_ids(batch.tokenizer, places))
+    tokenizers: tuple[MeasuredTokenizer, ...]
+    trie: Trie
 
-    return batch.remember("trie", build)
+    @classmethod
+    def of(cls, batch: EncodedBatch) -> SharedTrie:
+        """Return the trie that the batch's tokenizer shares with others of the evaluation, built once."""
+        places = [at for at, each in enumerate(batch.company) if each is batch.tokenizer]
+        first = places[0] - places[0] % TOGETHER
+        group = batch.company[first : first + TOGETHER]
+        return batch.text.remember(("shared_trie", *map(id, group)), lambda: cls.build(batch, group))
+
+    @classmethod
+    def build(cls, batch: EncodedBatch, tokenizers: tuple[MeasuredTokenizer, ...]) -> SharedTrie:
+        """Put the tokens of all into one trie."""
+        tables = [token_arrays(batch.text, each) for each in tokenizers]
+        taken = [ordinary_ids(each, places) for each, (_, places) in zip(tokenizers, tables, strict=True)]
+        n_bytes = np.cumsum([0, *(len(arena) for arena, _ in tables)])
+        n_ids = np.cumsum([0, *(len(places) - 1 for _, places in tables)])
+        arena = np.concatenate([arena for arena, _ in tables])
+        places = np.concatenate(
+            [table[1][:-1] + before for table, before in zip(tables, n_bytes, strict=False)] + [n_bytes[-1:]]
+        )
+        tokens = np.concatenate([ids + before for ids, before in zip(taken, n_ids, strict=False)])
+        lanes = np.repeat(np.arange(len(tokenizers)), [len(ids) for ids in taken])
+        return cls(tokenizers, trie_of(arena, places, tokens, lanes, len(tokenizers)))
+
+    def log_segmentations(self, batch: EncodedBatch, *, prefixed: bool) -> NDArray[np.float64]:
+        """Return log2 S of each document, counted once for all tokenizers of the trie."""
+        found = batch.text.once(
+            ("log_segmentations", id(self), prefixed),
+            lambda text: log_segmentations(text.data, text.offsets, int(prefixed), *self.trie),
+        )
+        mine = next(at for at, each in enumerate(self.tokenizers) if each is batch.tokenizer)
+        column: NDArray[np.float64] = found[:, mine]
+        return column
+
+
+def trie_of(arena: NDArray[np.uint8], places: Ints, tokens: Ints, lanes: Ints, n_lanes: int) -> Trie:
+    """Return hash table, row of each node, and the tokens by row and lane, of which ``lanes[i]`` has ``tokens[i]``.
+
+    Raises:
+        MetricError: when the tokens have more beginnings than a trie has room for.
+    """
+    which, firsts = number_spans(arena, places[tokens], places[tokens + 1])
+    counts = np.zeros((len(firsts) + 1, n_lanes), np.float32)
+    np.add.at(counts, (which + 1, lanes), 1)
+    slots, rows = build_trie(arena, places[tokens[firsts]], places[tokens[firsts] + 1])
+    if len(slots) == 0:
+        message = (
+            "the vocabularies have more than 2^24 beginnings of tokens: evaluate fewer tokenizers at a time"
+        )
+        raise MetricError(message)
+    return slots, rows, counts
 
 
 def segmentations(tokenizer: MeasuredTokenizer, text: str | bytes) -> int:
@@ -89,9 +138,12 @@ class LogSegmentations(Statistic):
         """Count over the trie; a space that the tokenizer puts before a text is spelled too."""
         text = batch.text
         _, spelled = spelling(batch)
-        exact, prefixed = spelled > 0, (spelled == 2).astype(np.uint8)
-        ways = log_segmentations(text.data, text.offsets, prefixed, *trie_of(batch))
-        counted = exact & np.isfinite(ways)
+        ways = np.full(len(text), -np.inf)
+        for code, prefixed in ((1, False), (2, True)):
+            chosen = spelled == code
+            if chosen.any():
+                ways[chosen] = SharedTrie.of(batch).log_segmentations(batch, prefixed=prefixed)[chosen]
+        counted = np.isfinite(ways)
         n_bytes = np.diff(text.offsets)
         return np.stack([np.where(counted, ways, 0.0), np.where(counted, n_bytes, 0)], axis=1).astype(
             np.float64
@@ -166,8 +218,8 @@ class TokenSegmentations(VocabMetric):
         taken = ordinary_ids(tokenizer, places)
         if len(taken) == 0:
             return Undefined("no ordinary tokens")
-        trie = build_trie(arena, places, taken)
-        bits = log_segmentations(arena, places, np.zeros(len(places) - 1, np.uint8), *trie)
+        trie = trie_of(arena, places, taken, np.zeros(len(taken), np.int64), 1)
+        bits = log_segmentations(arena, places, 0, *trie)[:, 0]
         return float(bits[taken].sum() / np.diff(places)[taken].sum())
 
 
@@ -194,137 +246,3 @@ class DuplicateSurfaces(VocabMetric):
         taken = ordinary_ids(tokenizer, places)
         flat = arena.tobytes()
         return float(len(taken) - len({flat[places[i] : places[i + 1]] for i in taken.tolist()}))
-
-
-def _spaceless(text: str) -> str:
-    return text.strip() or text
-
-
-FOLDS: Mapping[str, Callable[[str], str]] = {
-    "case": lambda text: unicodedata.normalize("NFC", text.casefold()),
-    "space": _spaceless,
-    "normal_form": lambda text: unicodedata.normalize("NFKC", text),
-    "any": lambda text: unicodedata.normalize("NFKC", _spaceless(text).casefold()),
-}
-"""What variants of one word have in common."""
-
-
-def variant_families(tokenizer: MeasuredTokenizer, kind: str) -> tuple[Ints, Ints]:
-    """Return, by id, which family of variants it belongs to (-1: no text, or special), and the size of that family.
-
-    Example:
-        >>> variant_families(tokenizer, "case")  # doctest: +SKIP
-    """
-    arena, places = tokenizer.token_arrays()
-    flat = arena.tobytes()
-    family = np.full(len(places) - 1, -1, np.int64)
-    seen: dict[str, int] = {}
-    fold = FOLDS[kind]
-    for token_id in ordinary_ids(tokenizer, places).tolist():
-        try:
-            text = flat[places[token_id] : places[token_id + 1]].decode()
-        except UnicodeDecodeError:
-            continue
-        family[token_id] = seen.setdefault(fold(text), len(seen))
-    sizes = np.bincount(family[family >= 0], minlength=len(seen))
-    by_id = np.zeros(len(family), np.int64)
-    by_id[family >= 0] = sizes[family[family >= 0]]
-    return family, by_id
-
-
-def _check_kind(metric: str, kind: str | None) -> None:
-    if kind is not None and kind not in FOLDS:
-        message = f"{metric}: kind={kind!r}; known: {', '.join(FOLDS)}"
-        raise MetricError(message)
-
-
-@register
-@dataclass(frozen=True)
-class VariantFamilies(VocabMetric):
-    """Mean number of tokens that differ only in case, white space around them or normal form.
-
-    Example:
-        >>> [metric.kind for metric in VariantFamilies().expand()]
-        ['case', 'space', 'normal_form', 'any']
-    """
-
-    kind: str | None = None
-    about: ClassVar[About] = About(
-        name="variant_families",
-        title="variants per word of the vocabulary",
-        formula="ordinary tokens that are text / families of them with the same case folding, stripped form, "
-        "NFKC form, or all three",
-        unit="tokens/family",
-        range="1 … V; 1 = no word is in the vocabulary twice",
-        direction="lower",
-        source="section J of the catalogue: casing, space and normal-form families",
-        pitfalls="Variants are wanted where case carries meaning; they share no embedding unless training ties them.",
-    )
-
-    def __post_init__(self) -> None:
-        _check_kind(self.about.name, self.kind)
-
-    def expand(self) -> tuple[VariantFamilies, ...]:
-        """One for each kind."""
-        return (self,) if self.kind is not None else tuple(replace(self, kind=kind) for kind in FOLDS)
-
-    def of(self, tokenizer: MeasuredTokenizer) -> Value:
-        """Tokens over families."""
-        family, _ = variant_families(tokenizer, self.kind or "any")
-        taken = family[family >= 0]
-        return len(taken) / len(np.unique(taken)) if len(taken) else Undefined("no token is text")
-
-
-@dataclass(frozen=True)
-class TokensWithVariants(Statistic):
-    """Tokens of the text that are text themselves, and those whose family has several members, per document."""
-
-    variant: str
-    columns: ClassVar[int] = 2
-
-    def collect(self, batch: EncodedBatch) -> Ints:
-        """Look every id up in a table made once per tokenizer."""
-
-        def classify() -> NDArray[np.uint8]:
-            _, sizes = variant_families(batch.tokenizer, self.variant)
-            return np.minimum(sizes, 2).astype(np.uint8)
-
-        classes = batch.remember(("variants", self.variant), classify)
-        counts = count_classes(batch.ids, batch.offsets, classes, 3)
-        return np.stack([counts[:, 1] + counts[:, 2], counts[:, 2]], axis=1)
-
-
-@register
-@dataclass(frozen=True)
-class VariantExposure(RatioOfSums):
-    """Share of the text's tokens that have a variant in the vocabulary.
-
-    Example:
-        >>> len(VariantExposure().expand())
-        4
-    """
-
-    kind: str | None = None
-    otherwise: ClassVar[str] = "no tokens that are text"
-    about: ClassVar[About] = About(
-        name="variant_exposure",
-        title="tokens of the text with variants",
-        formula="tokens whose family of variants has ≥ 2 members / tokens that are text",
-        unit="share",
-        range="0 … 1; 0 = no token of the text has a double",
-        direction="neither",
-        source="section J of the catalogue",
-        pitfalls="Short tokens have more variants.",
-    )
-
-    def __post_init__(self) -> None:
-        _check_kind(self.about.name, self.kind)
-
-    def expand(self) -> tuple[VariantExposure, ...]:
-        """One for each kind."""
-        return (self,) if self.kind is not None else tuple(replace(self, kind=kind) for kind in FOLDS)
-
-    def terms(self) -> tuple[Statistic, Statistic]:
-        """Tokens with variants and tokens."""
-        tokens = TokensWithVariants(self.kind or "any")
-        return column(tokens, 1), column(tokens, 0)

@@ -114,12 +114,25 @@ def read_ids(path: str | Path) -> list[NDArray[np.uint32]]:
             message = f"{file}: a flat array of ids is needed, found {array.dtype} of shape {array.shape}"
             raise MetricError(message)
         return [array.astype(np.uint32)]
+    return parse_ids(file.read_text(encoding="utf-8"), str(file))
+
+
+def parse_ids(text: str, where: str) -> list[NDArray[np.uint32]]:
+    r"""Read a row of ids from each line; `where` names the text in messages.
+
+    Raises:
+        MetricError: naming the line of what is no id.
+
+    Example:
+        >>> [row.tolist() for row in parse_ids("1 2\n[3, 4]\n", "here")]
+        [[1, 2], [3, 4]]
+    """
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         words = line.replace(",", " ").strip(" []").split()
         wrong = next((word for word in words if not word.isascii() or not word.isdigit()), None)
         if wrong is not None:
-            message = f"{file}, line {number}: {wrong!r} is no id; write one row of ids on each line"
+            message = f"{where}, line {number}: {wrong!r} is no id; write one row of ids on each line"
             raise MetricError(message)
         rows.append(np.array([int(word) for word in words], np.uint32))
     return rows

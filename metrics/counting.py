@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tokbench.errors import MetricError
-from tokbench.measurement import BlockCounts, EncodedBatch, Statistic, TextBatch, collect
+from tokbench.measurement import (
+    BlockCounts,
+    EncodedBatch,
+    MeasuredTokenizer,
+    Statistic,
+    TextBatch,
+    collect,
+)
 from tokbench.metrics import kernels
 from tokbench.metrics.segmentation import check_word_definition as check_word_definition
 from tokbench.metrics.segmentation import find_words
@@ -170,6 +177,23 @@ def token_cuts(batch: EncodedBatch) -> tuple[Ints, Ints]:
 
 def token_lengths(batch: EncodedBatch) -> Ints:
     """Return the bytes of each token of the batch, from a table made once per tokenizer and evaluation."""
-    table = batch.remember("token_lengths", lambda: np.diff(batch.tokenizer.token_arrays()[1]))
+    table = batch.remember("token_lengths", lambda: np.diff(token_table(batch)[1]))
     lengths: Ints = table[batch.ids]
     return lengths
+
+
+def token_table(batch: EncodedBatch) -> tuple[NDArray[np.uint8], Ints]:
+    """Return the bytes of all tokens back to back and their places, once per tokenizer."""
+    return batch.remember("token_arrays", lambda: token_arrays(batch.text, batch.tokenizer))
+
+
+def token_arrays(text: TextBatch, tokenizer: MeasuredTokenizer) -> tuple[NDArray[np.uint8], Ints]:
+    """Return the same of any tokenizer of the evaluation that the text is read for."""
+    # The tokenizer is kept beside its table, so that no other can have its number.
+    kept = text.remember(("token_arrays", id(tokenizer)), lambda: (tokenizer, *tokenizer.token_arrays()))
+    return kept[1:]
+
+
+def ids_in(batch: EncodedBatch) -> int:
+    """Count the ids of the tokenizer, holes included: what tables by id and keys of n-grams have room for."""
+    return batch.remember("id_space", lambda: len(token_table(batch)[1]) - 1)

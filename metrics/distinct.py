@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tokbench.metrics.span_kernels import number_spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,12 +35,14 @@ def distinct(data: NDArray[np.uint8], starts: Ints, ends: Ints, *, prefix: bytes
         >>> bytes(rows.data), rows.offsets.tolist(), which.tolist()
         (b'abc', [0, 2, 3], [0, 1, 0])
     """
-    text = data.tobytes()
-    numbers: dict[bytes, int] = {}
-    which = [
-        numbers.setdefault(text[begin:end], len(numbers))
-        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
-    words = [prefix + word for word in numbers]
-    offsets = np.array([0, *accumulate(map(len, words))], np.int64)
-    return Rows(np.frombuffer(b"".join(words), np.uint8), offsets), np.array(which, np.int64)
+    which, firsts = number_spans(data, starts, ends)
+    lengths = ends[firsts] - starts[firsts] + len(prefix)
+    offsets = np.zeros(len(firsts) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    # Byte k of a row is the text's, `shift` places on; those of the prefix are written over.
+    shift = np.repeat(starts[firsts] - len(prefix) - offsets[:-1], lengths)
+    places = np.arange(offsets[-1]) + shift
+    chosen = data[np.maximum(places, 0)] if len(places) else np.zeros(0, np.uint8)
+    for at, byte in enumerate(prefix):
+        chosen[offsets[:-1] + at] = byte
+    return Rows(chosen, offsets), which

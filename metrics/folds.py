@@ -13,7 +13,7 @@ import numpy as np
 
 from tokbench.measurement import Keyed, Statistic, bits_for, collect, count_keys, pack_ngrams
 from tokbench.metrics import kernels
-from tokbench.metrics.ngrams import id_space
+from tokbench.metrics.counting import ids_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class FoldTypes(Statistic):
 
     def collect(self, batch: EncodedBatch) -> Ints:
         """Count ids by fold."""
-        size = batch.remember("id_space", lambda: id_space(batch.tokenizer))
+        size = ids_in(batch)
         held = held_out(batch.text)
         lengths = np.diff(batch.offsets)
         if self.first:
@@ -97,7 +97,7 @@ class FoldBigrams(Statistic):
 
     def collect(self, batch: EncodedBatch) -> Keyed:
         """Sort the bigrams with their side."""
-        size = batch.remember("id_space", lambda: id_space(batch.tokenizer))
+        size = ids_in(batch)
         assert (bits_for(size, 2) or 64) < 64, "two ids and a bit fit into one word"
         pairs = np.maximum(np.diff(batch.offsets) - 1, 0)
         sides = np.repeat(held_out(batch.text), pairs).astype(np.uint64)

@@ -7,7 +7,7 @@ tokenizer itself. Only documents that come back changed are compared character b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -28,6 +28,8 @@ from tokbench.metrics.counting import Characters
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from tokbench.measurement import InspectedTokenizer
@@ -76,6 +78,22 @@ def _white_space(text: TextBatch) -> Ints:
     return text.once("white_space", count)
 
 
+def _changed(text: TextBatch, backs: Sequence[bytes | None]) -> Iterator[tuple[int, bytes, bytes | None]]:
+    """Yield place, text and decoding of the documents that come back changed."""
+    flat, places = text.data.tobytes(), text.offsets.tolist()
+    known = [back or b"" for back in backs]
+    if (
+        None not in backs
+        and list(accumulate(map(len, known), initial=0)) == places
+        and b"".join(known) == flat
+    ):
+        return
+    for document, back in enumerate(backs):
+        before = flat[places[document] : places[document + 1]]
+        if before != back:
+            yield document, before, back
+
+
 @dataclass(frozen=True)
 class Reconstruction(Statistic):
     """What came back, per document: exact, failed, distance, white space and what is kept of it, cause of a change."""
@@ -88,14 +106,11 @@ class Reconstruction(Statistic):
         table = np.zeros((n, self.columns), np.int64)
         table[:, DOCUMENTS] = 1
         table[:, SPACES : SPACES + 4] = _white_space(text)
-        flat = text.data.tobytes()
-        for document, back in enumerate(decoded(batch)):
-            before = flat[text.offsets[document] : text.offsets[document + 1]]
+        table[:, EXACT] = 1
+        table[:, SPACES + KEPT : SPACES + KEPT + 4] = table[:, SPACES : SPACES + 4]
+        for document, before, back in _changed(text, decoded(batch)):
             row = table[document]
-            if before == back:
-                row[EXACT] = 1
-                row[SPACES + KEPT : SPACES + KEPT + 4] = row[SPACES : SPACES + 4]
-                continue
+            row[EXACT] = 0
             row[FAILED] = back is None
             a, b = (each.decode("utf-8", "surrogateescape") for each in (before, back or b""))
             kept = kept_white_space(a, b)

@@ -33,7 +33,7 @@ from tokbench.plugin import register
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tokbench.measurement import EncodedBatch, Kind, TextBatch, Totals
+    from tokbench.measurement import Encoded, EncodedBatch, Kind, TextBatch, Totals
 
     Ints = NDArray[np.int64]
 
@@ -50,6 +50,20 @@ def distinct_words(text: TextBatch, definition: str, *, space: bool) -> tuple[Ro
     return text.once(("distinct_words", definition, space), find)
 
 
+def numbers_of_words(text: TextBatch, definition: str) -> Ints:
+    """Return the number of each different word of the text, the same in all texts and for all tokenizers."""
+
+    def number(batch: TextBatch) -> Ints:
+        fresh: dict[bytes, int] = {}
+        numbers = batch.remember(("word_numbers", definition), lambda: fresh)
+        words, _ = distinct_words(batch, definition, space=False)
+        data, places = words.data.tobytes(), words.offsets.tolist()
+        at = [numbers.setdefault(data[begin:end], len(numbers)) for begin, end in pairwise(places)]
+        return np.array(at, np.int64)
+
+    return text.once(("numbers_of_words", definition), number)
+
+
 @dataclass(frozen=True)
 class IsolatedTokens(Statistic):
     """Tokens of the words of each document, every word encoded by itself; and the words of a single token."""
@@ -61,7 +75,7 @@ class IsolatedTokens(Statistic):
     def collect(self, batch: EncodedBatch) -> Ints:
         """Encode the different words of the batch and add up by document."""
         _, which = distinct_words(batch.text, self.definition, space=self.space)
-        tokens = _tokens_of_words(batch, self.definition, space=self.space)[which]
+        tokens = _counts_of_words(batch, self.definition, space=self.space)[which]
         rows = word_spans(batch.text, self.definition)[2]
         sums = np.zeros((len(which) + 1, 2), np.int64)
         np.cumsum(np.stack([tokens, tokens == 1], axis=1), axis=0, out=sums[1:])
@@ -82,26 +96,29 @@ class IsolatedByType(Statistic):
 
     def collect(self, batch: EncodedBatch) -> Ints:
         """Give every different word of the batch its number and count it."""
-        words, which = distinct_words(batch.text, self.definition, space=self.space)
-        tokens = _tokens_of_words(batch, self.definition, space=self.space)
-        fresh: dict[bytes, int] = {}
-        numbers = batch.remember(("word_numbers", self.definition, self.space), lambda: fresh)
-        data, places = words.data.tobytes(), words.offsets.tolist()
-        at = [numbers.setdefault(data[begin:end], len(numbers)) for begin, end in pairwise(places)]
-        counts = np.zeros((len(numbers), 2), np.int64)
+        _, which = distinct_words(batch.text, self.definition, space=self.space)
+        tokens = _counts_of_words(batch, self.definition, space=self.space)
+        at = numbers_of_words(batch.text, self.definition)
+        counts = np.zeros((int(at.max(initial=-1)) + 1, 2), np.int64)
         occurrences = np.bincount(which, minlength=len(at))
         counts[at, 0] = occurrences
         counts[at, 1] = occurrences * tokens
         return counts
 
 
-def _tokens_of_words(batch: EncodedBatch, definition: str, *, space: bool) -> Ints:
-    def encode(batch: EncodedBatch) -> Ints:
+def tokens_of_words(batch: EncodedBatch, definition: str, *, space: bool) -> Encoded:
+    """Return the tokens of the different words of the text, every word encoded by itself, once."""
+
+    def encode(batch: EncodedBatch) -> Encoded:
         words, _ = distinct_words(batch.text, definition, space=space)
-        lengths: Ints = np.diff(batch.tokenizer.encode_batch(words).offsets)
-        return lengths
+        return batch.tokenizer.encode_batch(words)
 
     return batch.once(("tokens_of_words", definition, space), encode)
+
+
+def _counts_of_words(batch: EncodedBatch, definition: str, *, space: bool) -> Ints:
+    counts: Ints = np.diff(tokens_of_words(batch, definition, space=space).offsets)
+    return counts
 
 
 @dataclass(frozen=True)

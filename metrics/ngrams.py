@@ -16,12 +16,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from tokbench.measurement import Keyed, Statistic, bits_for, count_keys, pack_ngrams
+from tokbench.measurement import Statistic, Uncounted, bits_for
+from tokbench.metrics.counting import ids_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tokbench.measurement import EncodedBatch, Kind, MeasuredTokenizer, Stats
+    from tokbench.measurement import EncodedBatch, Keyed, Kind, MeasuredTokenizer, Stats
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -45,10 +46,9 @@ class Ngrams(Statistic):
     n: int
     kind: ClassVar[Kind] = "keyed"
 
-    def collect(self, batch: EncodedBatch) -> Keyed:
-        """Sort the n-grams of the batch."""
-        n_ids = batch.remember("id_space", lambda: id_space(batch.tokenizer))
-        return count_keys(pack_ngrams(batch.ids, batch.offsets, self.n, n_ids))
+    def collect(self, batch: EncodedBatch) -> Uncounted:
+        """Keep the ids; the n-grams of a group are counted when all of it is read."""
+        return Uncounted(((batch.ids, batch.offsets),), self.n, ids_in(batch))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +190,21 @@ def _group(table: Keyed, firsts: Ints) -> Contexts:
         nothing = Spectrum.of(counts)
         return Contexts(firsts, firsts, firsts, np.zeros(0), nothing, nothing)
     sizes = np.add.reduceat(counts, firsts)
-    information = np.add.reduceat(counts * np.log2(counts), firsts)
+    information = np.add.reduceat(_times_log2(counts), firsts)
     successors = np.diff(firsts, append=len(counts))
     return Contexts(firsts, sizes, successors, information, Spectrum.of(counts), Spectrum.of(sizes))
+
+
+def _times_log2(counts: Ints) -> Floats:
+    """Return c log2 c of each count, from a table where counts are small, as most are."""
+    largest = int(counts.max())
+    if largest > min(len(counts), DENSE):
+        direct: Floats = np.multiply(counts, np.log2(counts), dtype=np.float64)
+        return direct
+    small = np.arange(1, largest + 1)
+    table = np.concatenate([np.zeros(1), small * np.log2(small)])
+    found: Floats = table[counts]
+    return found
 
 
 def contexts_of(stats: Stats, n: int) -> Contexts:

@@ -90,6 +90,21 @@ class CutRuns:
         sums = np.concatenate([np.zeros(1), np.cumsum(values, dtype=np.float64)])
         return cast("NDArray[np.float64]", np.diff(sums[self.rows]))
 
+    def table(
+        self,
+        kinds: Ints,
+        n_kinds: int,
+        taken: NDArray[np.bool_] | None = None,
+        *,
+        weights: Ints | None = None,
+    ) -> Ints:
+        """Count the runs of each document by kind, or add their weights up: ``(documents, n_kinds)``."""
+        n = len(self.rows) - 1
+        document = np.repeat(np.arange(n), np.diff(self.rows))
+        cells = (document if taken is None else document[taken]) * n_kinds + kinds
+        # Weights become floats on the way, exact below 2^53.
+        return np.bincount(cells, weights, n * n_kinds).astype(np.int64).reshape(n, n_kinds)
+
 
 def cut_runs(batch: EncodedBatch, digits: str) -> CutRuns:
     """Cut the runs of digits by the token boundaries, once however many ask."""
@@ -189,8 +204,8 @@ class DigitLabels(Statistic):
     def collect(self, batch: EncodedBatch) -> Ints:
         """Count each label."""
         runs = cut_runs(batch, self.digits)
-        counted = [runs.per_document((runs.labels == label).astype(np.int64)) for label in range(len(LABELS))]
-        return np.stack(counted, axis=1).astype(np.int64)
+        taken = runs.labels < len(LABELS)
+        return runs.table(runs.labels[taken], len(LABELS), taken)
 
 
 @register
@@ -315,14 +330,9 @@ class DigitTokens(Statistic):
     def collect(self, batch: EncodedBatch) -> Ints:
         """Add up by bucket."""
         runs = cut_runs(batch, self.digits)
-        bucket = np.minimum(runs.lengths, BUCKETS)
-        ones = np.ones(len(bucket), np.int64)
-        parts = [
-            runs.per_document(np.where(bucket == b + 1, values, 0))
-            for values in (ones, runs.cuts + 1, runs.lengths)
-            for b in range(BUCKETS)
-        ]
-        return np.stack(parts, axis=1).astype(np.int64)
+        bucket = np.minimum(runs.lengths, BUCKETS) - 1
+        added = (None, runs.cuts + 1, runs.lengths)
+        return np.concatenate([runs.table(bucket, BUCKETS, weights=each) for each in added], axis=1)
 
 
 CONSISTENCIES = {"cv": "lower", "spearman": "neither", "slope": "neither", "r2": "higher"}

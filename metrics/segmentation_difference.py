@@ -14,23 +14,26 @@ import numpy as np
 from tokbench.errors import MetricError
 from tokbench.measurement import About, RatioOfSums, Setting, Statistic, Stats, Undefined, Value
 from tokbench.metrics.counting import Words, word_spans
-from tokbench.metrics.isolated_words import distinct_words
+from tokbench.metrics.isolated_words import distinct_words, tokens_of_words
 from tokbench.metrics.words import NO_WORDS, OfWords
 from tokbench.plugin import register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tokbench.measurement import EncodedBatch, MeasuredTokenizer
+    from tokbench.measurement import Encoded, EncodedBatch, MeasuredTokenizer
 
     Ints = NDArray[np.int64]
 
 
 def differ(first: MeasuredTokenizer, second: MeasuredTokenizer, words: Any) -> NDArray[np.bool_]:
     """Say of each word whether two tokenizers cut it at different places."""
+    return _unlike((first, first.encode_batch(words)), (second, second.encode_batch(words)))
+
+
+def _unlike(*pair: tuple[MeasuredTokenizer, Encoded]) -> NDArray[np.bool_]:
     lengths, rows = [], []
-    for tokenizer in (first, second):
-        encoded = tokenizer.encode_batch(words)
+    for tokenizer, encoded in pair:
         table = np.diff(tokenizer.token_arrays()[1])
         lengths.append(table[encoded.ids])
         rows.append(np.diff(encoded.offsets))
@@ -60,10 +63,16 @@ class DifferentWords(Statistic):
         else:
             assert self.against is not None, "bound by evaluate"
             other = batch.peer(self.against).tokenizer
+        if other is batch.tokenizer or (
+            self.method is None and other.vocab_size != batch.tokenizer.vocab_size
+        ):
+            # The same cuts, or vocabularies of two sizes, for which `SegmentationDifference` has no value.
+            return np.zeros(len(batch.text), np.int64)
         rows = word_spans(batch.text, self.definition)[2]
         words, which = distinct_words(batch.text, self.definition, space=self.space)
+        mine = tokens_of_words(batch, self.definition, space=self.space)
         sums = np.zeros(len(which) + 1, np.int64)
-        np.cumsum(differ(batch.tokenizer, other, words)[which], out=sums[1:])
+        np.cumsum(_unlike((batch.tokenizer, mine), (other, other.encode_batch(words)))[which], out=sums[1:])
         return np.diff(sums[rows])
 
 

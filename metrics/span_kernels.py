@@ -89,6 +89,49 @@ def cuts_in_spans(cuts: Ints, cut_rows: Ints, starts: Ints, ends: Ints, rows: In
     return firsts, counts
 
 
+@kernel(f"Tuple((int64[::1], int64[::1]))({BYTES}, {INTS}, {INTS})")
+def number_spans(data: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Give the different spans numbers in the order of their first appearance.
+
+    Returns for each span which one it is, and the first span of each number. An open table of the numbers by FNV-1a;
+    spans of one hash are compared byte by byte.
+    """
+    which = np.zeros(len(starts), np.int64)
+    firsts = np.zeros(len(starts), np.int64)
+    size = 16
+    while size < 2 * len(starts):
+        size *= 2
+    table = np.full(size, -1, np.int32)
+    mask = np.uint64(size - 1)
+    n = 0
+    for span in range(len(starts)):
+        start, length = starts[span], ends[span] - starts[span]
+        value = np.uint64(0xCBF29CE484222325)
+        for place in range(start, ends[span]):
+            value = (value ^ np.uint64(data[place])) * np.uint64(0x100000001B3)
+        at = (value ^ (value >> np.uint64(29))) & mask
+        while True:
+            number = np.int64(table[at])
+            if number < 0:
+                table[at] = n
+                firsts[n] = span
+                which[span] = n
+                n += 1
+                break
+            other = starts[firsts[number]]
+            same = ends[firsts[number]] - other == length
+            if same:
+                for k in range(length):
+                    if data[start + k] != data[other + k]:
+                        same = False
+                        break
+            if same:
+                which[span] = number
+                break
+            at = (at + np.uint64(1)) & mask
+    return which, firsts[:n].copy()
+
+
 @kernel(f"int64[::1]({INTS}, {INTS})")
 def add_by_row(values: Ints, rows: Ints) -> Ints:
     """Add up the values of each document: ``values[rows[d]:rows[d + 1]]``."""

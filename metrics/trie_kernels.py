@@ -1,7 +1,8 @@
 """Numba kernels over a trie of tokens: in how many ways a text can be spelled.
 
-The trie is a hash table (node, byte) → node, built from sorted tokens. Twins of the same names:
-`tokbench.reference.segmentations`.
+The trie holds the tokens of several vocabularies at once, each a *lane*: vocabularies share most of their tokens, and
+walking along a text costs more than counting what is met. It is a hash table (node, byte) → node. Twins of the same
+names: `tokbench.reference.segmentations`.
 """
 
 from __future__ import annotations
@@ -19,86 +20,123 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bytes = NDArray[np.uint8]
 
-# numba takes a global of this type as a constant.
+# numba takes globals of this type as constants.
 _SCALE = 600
+_SLOTS = "Array(int64, 1, 'C', readonly=True)"
+_MULTIPLIER = 0x9E3779B97F4A7C1
 
 
-@kernel(f"Tuple((int64[::1], int64[::1], int64[::1]))({BYTES}, {INTS}, {INTS})")
-def build_trie(arena: Bytes, places: Ints, tokens: Ints) -> tuple[Ints, Ints, Ints]:
-    """Build the trie of some tokens: keys and nodes of the hash table, and for each node the tokens that end there.
+@kernel(f"Tuple((int64[::1], int32[::1]))({BYTES}, {INTS}, {INTS})")
+def build_trie(arena: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, NDArray[np.int32]]:
+    """Build the trie of different tokens, none of them empty: hash table, and row of each node.
 
-    Token `t` is ``arena[places[t]:places[t + 1]]``; `tokens` lists those taken, none of them empty. The table's length
-    is a power of two; an empty place has the key -1.
+    Token `t` is ``arena[starts[t]:ends[t]]`` and has the row ``t + 1``; row 0 is that of nodes where no token ends. A
+    slot of the table holds parent (30 bits), byte (8) and child (24), -1 where it is empty; their number is a power of
+    two. At most 2^24 nodes: an empty table says that there are more.
     """
-    n_bytes = 1
-    for token in tokens:
-        n_bytes += places[token + 1] - places[token]
-    size = 16
-    while size < 2 * n_bytes:
+    size = np.int64(1 << 12)
+    while size < 2 * len(starts):
         size *= 2
-    keys = np.full(size, -1, np.int64)
-    nodes = np.zeros(size, np.int64)
-    ends = np.zeros(n_bytes, np.int64)
-    n_nodes = 1
-    mask = size - 1
-    for token in tokens:
+    slots = np.full(size, -1, np.int64)
+    rows = np.zeros(size, np.int32)
+    n_nodes = np.int64(1)
+    for token in range(len(starts)):
         node = np.int64(0)
-        for place in range(places[token], places[token + 1]):
+        for place in range(starts[token], ends[token]):
             key = (node << 8) | np.int64(arena[place])
-            at = ((key * np.int64(0x9E3779B97F4A7C1)) >> 20) & mask
-            while keys[at] != -1 and keys[at] != key:
-                at = (at + 1) & mask
-            if keys[at] == -1:
-                keys[at] = key
-                nodes[at] = n_nodes
+            at = ((key * np.int64(_MULTIPLIER)) >> 20) & (size - 1)
+            while slots[at] >= 0 and (slots[at] >> 24) != key:
+                at = (at + 1) & (size - 1)
+            if slots[at] < 0:
+                if n_nodes == 1 << 24:
+                    return slots[:0].copy(), rows
+                slots[at] = (key << 24) | n_nodes
+                node = n_nodes
                 n_nodes += 1
-            node = nodes[at]
-        ends[node] += 1
-    return keys, nodes, ends[:n_nodes].copy()
+                if 4 * n_nodes > 3 * size:
+                    # Three of four slots are taken: twice as many, and every node finds its place again.
+                    size *= 2
+                    larger = np.full(size, -1, np.int64)
+                    for slot in slots:
+                        if slot >= 0:
+                            to = (((slot >> 24) * np.int64(_MULTIPLIER)) >> 20) & (size - 1)
+                            while larger[to] >= 0:
+                                to = (to + 1) & (size - 1)
+                            larger[to] = slot
+                    slots = larger
+                    longer = np.zeros(size, np.int32)
+                    longer[: len(rows)] = rows
+                    rows = longer
+            else:
+                node = slots[at] & 0xFFFFFF
+        rows[node] = token + 1
+    return slots, rows[:n_nodes].copy()
 
 
-@kernel(f"float64[::1]({BYTES}, {INTS}, {BYTES}, {INTS}, {INTS}, {INTS})")
+@kernel(
+    f"float64[:, ::1]({BYTES}, {INTS}, int64, {_SLOTS}, Array(int32, 1, 'C', readonly=True), "
+    "Array(float32, 2, 'C', readonly=True))"
+)
 def log_segmentations(
-    data: Bytes, offsets: Ints, prefixed: Bytes, keys: Ints, nodes: Ints, ends: Ints
+    data: Bytes,
+    offsets: Ints,
+    n_spaces: int,
+    slots: Ints,
+    rows: NDArray[np.int32],
+    counts: NDArray[np.float32],
 ) -> NDArray[np.float64]:
-    """Return log2 of the number of id sequences that spell each document; -inf where there is none.
+    """Return log2 of the number of id sequences that spell each document, by lane; -inf where there is none.
 
-    ``ways[j] = Σ_i ways[i] · (ids that spell i..j)``, kept in range by a common power of two. Documents that are
-    `prefixed` are spelled with one space before them.
+    ``ways[j] = Σ_i ways[i] · (ids that spell i..j)``, kept in range by a power of two of each lane. `n_spaces` spaces
+    are spelled before each document.
     """
-    mask = len(keys) - 1
-    result = np.zeros(len(offsets) - 1)
+    mask = len(slots) - 1
+    n_lanes = counts.shape[1]
+    result = np.zeros((len(offsets) - 1, n_lanes))
+    longest = 0
     for document in range(len(offsets) - 1):
-        begin, stop = offsets[document], offsets[document + 1]
-        extra = 1 if prefixed[document] else 0
-        n = stop - begin + extra
-        ways = np.zeros(n + 1)
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    ways = np.zeros((longest + n_spaces + 1, n_lanes))
+    exponents = np.zeros(n_lanes, np.int64)
+    for document in range(len(offsets) - 1):
+        begin = offsets[document] - n_spaces
+        n = offsets[document + 1] - begin
+        ways[: n + 1] = 0.0
         ways[0] = 1.0
-        exponent = 0
+        exponents[:] = 0
         furthest = 0
         for i in range(n):
-            here = ways[i]
-            if here == 0.0:
+            reached = False
+            for lane in range(n_lanes):
+                here = ways[i, lane]
+                if here > 0.0:
+                    reached = True
+                    if here > 2.0**500:
+                        for j in range(i, furthest + 1):
+                            ways[j, lane] *= 2.0**-_SCALE
+                        exponents[lane] += _SCALE
+            if not reached:
                 continue
-            if here > 2.0**500:
-                for j in range(i, furthest + 1):
-                    ways[j] *= 2.0**-_SCALE
-                exponent += _SCALE
-                here = ways[i]
             node = np.int64(0)
             j = i
             while j < n:
-                byte = np.int64(32) if j < extra else np.int64(data[begin + j - extra])
+                byte = np.int64(32) if j < n_spaces else np.int64(data[begin + j])
                 key = (node << 8) | byte
-                at = ((key * np.int64(0x9E3779B97F4A7C1)) >> 20) & mask
-                while keys[at] != -1 and keys[at] != key:
+                at = ((key * np.int64(_MULTIPLIER)) >> 20) & mask
+                while slots[at] >= 0 and (slots[at] >> 24) != key:
                     at = (at + 1) & mask
-                if keys[at] == -1:
+                if slots[at] < 0:
                     break
-                node = nodes[at]
+                node = slots[at] & 0xFFFFFF
                 j += 1
-                if ends[node]:
-                    ways[j] += here * ends[node]
+                row = rows[node]
+                if row:
+                    for lane in range(n_lanes):
+                        ways[j, lane] += ways[i, lane] * np.float64(counts[row, lane])
                     furthest = max(furthest, j)
-        result[document] = np.log2(ways[n]) + exponent if ways[n] > 0 else -np.inf
+        for lane in range(n_lanes):
+            if ways[n, lane] > 0:
+                result[document, lane] = np.log2(ways[n, lane]) + exponents[lane]
+            else:
+                result[document, lane] = -np.inf
     return result

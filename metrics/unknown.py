@@ -93,8 +93,10 @@ class UnknownByScript(Statistic):
     columns: ClassVar[int] = 4
 
     def collect(self, batch: EncodedBatch) -> Ints:
-        """Count tokens by the script of what they cover."""
+        """Count tokens by the script of what they cover; nothing where no unknown token is declared."""
         names = script_names()
+        if batch.tokenizer.unk_id is None:
+            return np.zeros((len(names), 4), np.int64)
         text = batch.text
         scripts = text.once("byte_scripts", lambda text: _rust.byte_scripts(text.data, text.offsets))
         plain = np.array([name in PLAIN for name in names], np.bool_)

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from tokbench import _rust
 from tokbench.errors import MetricError
 from tokbench.measurement import About, EncodedBatch, RatioOfSums, Statistic, TextBatch
-from tokbench.metrics.alignment import ExactBytes, boundaries, token_table
+from tokbench.metrics.alignment import ExactBytes, boundaries
 from tokbench.metrics.columns import column
-from tokbench.metrics.counting import Bytes
+from tokbench.metrics.counting import Bytes, token_table, word_spans
 from tokbench.metrics.span_kernels import add_by_row
 from tokbench.metrics.utf8_kernels import classify_tokens, count_classes, count_split_characters
 from tokbench.plugin import register
@@ -197,7 +196,7 @@ def grapheme_spans(text: TextBatch) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]
     """Return starts and ends of the grapheme clusters, the rows of documents, and which are composed; once per text."""
 
     def find(batch: TextBatch) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
-        starts, ends, rows = _rust.word_spans(batch.data, batch.offsets, "grapheme")
+        starts, ends, rows = word_spans(batch, "grapheme")
         leads = np.concatenate([np.zeros(1, np.int64), np.cumsum(batch.data & 0xC0 != 0x80)])
         return starts, ends, rows, leads[ends] - leads[starts] > 1
 
@@ -215,8 +214,9 @@ class SplitGraphemes(Statistic):
         starts, ends, rows, composed = grapheme_spans(batch.text)
         _, cuts = boundaries(batch).inside(starts, ends, rows)
         cut = cuts > 0
-        counted = (np.ones(len(cut), np.int64), composed, cut, cut & composed)
-        return np.stack([add_by_row(each.astype(np.int64), rows) for each in counted], axis=1)
+        of_text = batch.text.once("composed_graphemes", lambda _: add_by_row(composed.astype(np.int64), rows))
+        counted = [add_by_row(each.astype(np.int64), rows) for each in (cut, cut & composed)]
+        return np.stack([np.diff(rows), of_text, *counted], axis=1)
 
 
 @register

@@ -12,17 +12,27 @@ belongs to block d mod the number of blocks, so that parallel lines stay togethe
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tokbench.accumulating import Accumulator, Scheme, add_all, number, scheme
 from tokbench.errors import MetricError
-from tokbench.measured import Documents, EncodedBatch, MeasuredCorpus, MeasuredTokenizer, TextBatch
-from tokbench.measurement import CorpusMetric, Metric, Undefined, Value
-from tokbench.statistic import BlockCounts, DocumentCount, Statistic, Stats, collect, merge, subtract
+from tokbench.measured import (
+    Documents,
+    EncodedBatch,
+    MeasuredCorpus,
+    MeasuredTokenizer,
+    TextBatch,
+    WithColumns,
+)
+from tokbench.measurement import CorpusMetric, Metric, Value
+from tokbench.statistic import DocumentCount, Statistic, Stats
 from tokbench.uncertainty.resampling import Draws, Intervals
 
 if TYPE_CHECKING:
@@ -30,10 +40,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
 Progress = Callable[[str, int, int], None]
-Scheme = Literal["bootstrap", "jackknife"]
 
 
 @dataclass(frozen=True)
@@ -45,240 +55,25 @@ class Grouping:
         members: languages of each group.
         metrics: what is reduced for each group.
         kept: of these, the ones whose columns are needed after the group: for means and derived metrics.
+        of_records: whether the column is one of the documents' own; its groups are known when all is read.
     """
 
     by: str
     members: Mapping[str, Sequence[str]]
     metrics: tuple[CorpusMetric, ...]
     kept: Mapping[CorpusMetric, frozenset[Scheme]] = field(default_factory=dict)
+    of_records: bool = False
 
-
-def scheme(metric: CorpusMetric) -> Scheme:
-    """Say how a metric is resampled: by bootstrap where totals of documents decide it."""
-    plain = all(statistic.kind == "documents" for statistic in metric.statistics())
-    return "bootstrap" if plain and not metric.reads_documents else "jackknife"
+    def add_member(self, group: str, language: str) -> None:
+        """Note that a language has documents of a group of records."""
+        assert isinstance(self.members, dict)
+        self.members.setdefault(group, []).append(language)
 
 
 GroupColumns = Mapping[tuple[CorpusMetric, str], Mapping[Scheme, "Floats"]]
 """Columns of one group by metric and tokenizer."""
 Finished = Callable[[Grouping, str, Mapping[tuple[CorpusMetric, str], Value], int, GroupColumns], None]
 """Called with each group when it is complete: grouping, group, values, documents, columns."""
-
-
-class Accumulator:
-    """The statistics of one tokenizer on one group, added up."""
-
-    def __init__(
-        self,
-        tokenizer: MeasuredTokenizer,
-        statistics: Sequence[Statistic],
-        memo: dict[Hashable, Any],
-        *,
-        blocks: int = 1,
-    ) -> None:
-        self.n_documents = 0
-        self._tokenizer = tokenizer
-        self._n_special = len(tokenizer.special_tokens)
-        self._memo = memo
-        self._documents: dict[Statistic, list[Any]] = {s: [] for s in statistics if s.kind == "documents"}
-        others = [statistic for statistic in statistics if statistic.kind != "documents"]
-        # Of types each block holds few ids of many: one table of those that occur instead of an array for each block.
-        sparse = [s for s in others if blocks > 1 and s.kind == "types" and s.columns == 1]
-        self._sparse: dict[Statistic, list[BlockCounts]] = {statistic: [] for statistic in sparse}
-        self._blocks: list[dict[Statistic, list[Any]]] = [
-            {statistic: [] for statistic in others if statistic not in self._sparse} for _ in range(blocks)
-        ]
-        self._places: list[NDArray[np.int16]] = []
-        self.columns: dict[Statistic, Floats] = {}
-
-    def add_batch(self, batch: EncodedBatch, first: int) -> None:
-        """Collect the statistics of a batch whose first document is the language's `first`."""
-        n = len(batch.text)
-        self.n_documents += n
-        blocks = len(self._blocks)
-        places = ((first + np.arange(n)) % blocks).astype(np.int16)
-        if blocks > 1:
-            self._places.append(places)
-        for statistic, parts in self._documents.items():
-            parts.append(collect(batch, statistic))
-        dense: dict[Statistic, list[Any]] = {}
-        for statistic in self._sparse:
-            made = statistic.collect_blocks(batch, places, blocks)
-            if made is None:
-                dense[statistic] = []
-            else:
-                self._add_sparse(statistic, made)
-        if not self._blocks[0] and not dense:
-            return
-        for block, held in enumerate(self._blocks):
-            rows = np.flatnonzero(places == block)
-            part = batch if blocks == 1 else batch.select(rows)
-            for statistic in held:
-                self._hold(block, statistic, collect(part, statistic))
-            for statistic, parts in dense.items():
-                parts.append(collect(part, statistic))
-        for statistic, parts in dense.items():
-            self._add_sparse(statistic, BlockCounts.of(parts))
-
-    def _add_sparse(self, statistic: Statistic, more: BlockCounts) -> None:
-        # As for keys: only merge what is about as long, so that each count moves log n times.
-        held = self._sparse[statistic]
-        held.append(more)
-        while len(held) > 1 and 2 * len(held[-1].ids) >= len(held[-2].ids):
-            held[-2:] = [held[-2] + held[-1]]
-
-    def _block_counts(self, statistic: Statistic) -> BlockCounts | None:
-        held = self._sparse[statistic]
-        while len(held) > 1:
-            held[-2:] = [held[-2] + held[-1]]
-        return held[0] if held else None
-
-    def add(self, other: Accumulator) -> None:
-        """Add the statistics of other documents; columns add up because they are totals."""
-        self.n_documents += other.n_documents
-        self._places += other._places
-        for statistic, parts in other._documents.items():
-            self._documents[statistic] += parts
-        for block, held in enumerate(other._blocks):
-            for statistic, parts in held.items():
-                for part in parts:
-                    self._hold(block, statistic, part)
-        for statistic, several in other._sparse.items():
-            for counts in several:
-                self._add_sparse(statistic, counts)
-        for statistic, columns in other.columns.items():
-            held_columns = self.columns.get(statistic)
-            self.columns[statistic] = columns if held_columns is None else held_columns + columns
-
-    def _hold(self, block: int, statistic: Statistic, part: Any) -> None:
-        held = self._blocks[block][statistic]
-        held.append(part)
-        if statistic.kind != "keyed":
-            held[:] = [merge(statistic, held)]
-            return
-        # Merging sorts: only what is at least as long as what it is merged with, so each key moves log n times.
-        while len(held) > 1 and 2 * len(held[-1]) >= len(held[-2]):
-            held[-2:] = [merge(statistic, held[-2:])]
-
-    def documents(self, statistic: Statistic) -> NDArray[Any]:
-        """Return a statistic of documents."""
-        parts = self._documents[statistic]
-        parts[:] = [merge(statistic, parts)]
-        found: NDArray[Any] = parts[0]
-        return found
-
-    def _block(self, block: int, statistic: Statistic) -> Any:
-        held = self._blocks[block][statistic]
-        held[:] = [merge(statistic, held)]
-        return held[0]
-
-    def stats(self) -> Stats:
-        """Return everything together."""
-        whole = {
-            statistic: merge(statistic, [self._block(block, statistic) for block in range(len(self._blocks))])
-            for statistic in self._blocks[0]
-        }
-        whole.update({statistic: self.documents(statistic) for statistic in self._documents})
-        whole.update({statistic: _flat(self._block_counts(statistic)) for statistic in self._sparse})
-        return self._stats(self.n_documents, whole, {})
-
-    def without(self, block: int, stats: Stats, *, ids: bool) -> Stats:
-        """Return the statistics without one block of documents; `stats` are those of everything.
-
-        Types are arrays by id, or, unless `ids` matter, of those that occur.
-        """
-        self._places[:] = [np.concatenate([np.zeros(0, np.int16), *self._places])]
-        rest = self._places[0] != block
-        collected: dict[Statistic, Any] = {
-            statistic: subtract(statistic, stats.collected[statistic], self._block(block, statistic))
-            for statistic in self._blocks[block]
-        }
-        for statistic in self._sparse:
-            counts = self._block_counts(statistic)
-            if counts is None or ids:
-                collected[statistic] = _flat(counts, block)
-            else:
-                collected[statistic] = counts.occurring(block)
-        return self._stats(int(rest.sum()), _Rest(collected, self, rest), {})
-
-    def column_stats(self, column: int) -> Stats:
-        """Return the totals of one resample; nothing else of it is known."""
-        summed = {statistic: columns[:, column] for statistic, columns in self.columns.items()}
-        n = int(summed[DocumentCount()][0])
-        return self._stats(n, _OnlyTotals(), summed)
-
-    def _stats(
-        self, n: int, collected: Mapping[Statistic, Any], summed: Mapping[Statistic, NDArray[Any]]
-    ) -> Stats:
-        tokenizer = self._tokenizer
-        return Stats(
-            n,
-            tokenizer.vocab_size,
-            self._n_special,
-            tokenizer.unk_id,
-            collected,
-            tokenizer,
-            self._memo,
-            summed,
-        )
-
-    def reduce_columns(self, metric: CorpusMetric) -> Floats:
-        """Return the values of a metric in every bootstrap column."""
-
-        def totals(statistic: Statistic) -> Floats:
-            columns = self.columns[statistic]
-            return columns[0] if statistic.columns == 1 else columns
-
-        at_once = metric.reduce_many(totals)
-        if at_once is not None:
-            return np.array(at_once)
-        n = next(iter(self.columns.values())).shape[1]
-        return np.array([_number(metric.reduce(self.column_stats(column))) for column in range(n)])
-
-
-def _flat(counts: BlockCounts | None, without: int | None = None) -> NDArray[np.int64]:
-    return np.zeros(0, np.int64) if counts is None else counts.flat(without)
-
-
-def _number(value: Value) -> float:
-    return np.nan if isinstance(value, Undefined) else value
-
-
-class _Rest(Mapping[Statistic, Any]):
-    """Statistics without a block; those of documents are picked out when a metric reads them."""
-
-    def __init__(self, collected: dict[Statistic, Any], whole: Accumulator, rest: NDArray[np.bool_]) -> None:
-        self._collected = collected
-        self._whole = whole
-        self._rest = rest
-
-    def __getitem__(self, statistic: Statistic) -> Any:
-        if statistic not in self._collected:
-            self._collected[statistic] = self._whole.documents(statistic)[self._rest]
-        return self._collected[statistic]
-
-    def __iter__(self) -> Iterator[Statistic]:
-        return iter(self._collected)
-
-    def __len__(self) -> int:
-        return len(self._collected)
-
-
-class _OnlyTotals(Mapping[Statistic, Any]):
-    """Refuses to pretend that a resample has documents."""
-
-    def __getitem__(self, statistic: Statistic) -> Any:
-        message = (
-            f"a resample has totals only, but a metric reads {statistic} document by document; "
-            f"set reads_documents = True in its class"
-        )
-        raise MetricError(message)
-
-    def __iter__(self) -> Iterator[Statistic]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 class Collection:
@@ -302,14 +97,25 @@ class Collection:
         self._finished = finished
         wanted = dict.fromkeys(metric for grouping in groupings for metric in grouping.metrics)
         self._statistics = list(dict.fromkeys(s for metric in wanted for s in metric.statistics()))
-        if intervals is not None:
+        self._kept = None
+        if intervals is None:
+            self._kept = frozenset(
+                s for metric in wanted if metric.reads_documents for s in metric.statistics()
+            )
+        else:
             self._statistics = list(dict.fromkeys([*self._statistics, DocumentCount()]))
             resampled = [metric for metric in wanted if scheme(metric) == "bootstrap"]
             self._summed = list(
                 dict.fromkeys([DocumentCount(), *(s for metric in resampled for s in metric.statistics())])
             )
         self._memos: dict[str, dict[Hashable, Any]] = {name: {} for name in named}
+        self._text_memory: dict[Hashable, Any] = {}
         self._draws: Draws | None = None
+        self._of_records: dict[tuple[str, str], dict[str, Accumulator]] = {}
+        self._open_records: dict[tuple[str, str], dict[str, Accumulator]] = {}
+        self.digests = {
+            grouping.by: hashlib.blake2b(digest_size=8) for grouping in groupings if grouping.of_records
+        }
         self.shown: dict[Metric, list[CorpusMetric]] = {metric: [] for metric in wanted}
 
     def run(self, corpus: MeasuredCorpus) -> dict[str, int]:
@@ -318,6 +124,7 @@ class Collection:
         left = {
             (grouping.by, group): list(languages)
             for grouping in self._groupings
+            if not grouping.of_records
             for group, languages in grouping.members.items()
         }
         n_documents: dict[str, int] = {}
@@ -326,10 +133,12 @@ class Collection:
             accumulators = self._read(corpus, language)
             n_documents[language] = self._n_read
             if self._intervals is not None and self._statistics:
-                self._resample(accumulators, corpus, language, n_documents)
+                for each in (accumulators, *self._of_records.values()):
+                    self._resample(each, corpus, language, n_documents)
+            self._keep_records(language)
             for grouping in self._groupings:
                 for group, languages in grouping.members.items():
-                    if language not in languages:
+                    if language not in languages or grouping.of_records:
                         continue
                     key = (grouping.by, group)
                     held = open_groups.get(key)
@@ -337,9 +146,9 @@ class Collection:
                         held = accumulators
                     elif held is None:
                         held = open_groups[key] = self._new()
-                        _add_all(held, accumulators)
+                        add_all(held, accumulators)
                     else:
-                        _add_all(held, accumulators)
+                        add_all(held, accumulators)
                     left[key].remove(language)
                     if not left[key]:
                         n = sum(n_documents[member] for member in languages)
@@ -347,11 +156,29 @@ class Collection:
                         open_groups.pop(key, None)
             if self._progress is not None:
                 self._progress("encoding", (at + 1) * len(self._named), total)
+        for grouping in self._groupings:
+            for value in grouping.members if grouping.of_records else ():
+                held = self._open_records.pop((grouping.by, value))
+                self._finish(grouping, value, held, next(iter(held.values())).n_documents)
         return {language: n_documents[language] for language in corpus.languages}
+
+    def _keep_records(self, language: str) -> None:
+        """Add a language's documents to the groups of records, which are open until the last language is read."""
+        columns = {grouping.by: grouping for grouping in self._groupings if grouping.of_records}
+        for (column, value), accumulators in self._of_records.items():
+            columns[column].add_member(value, language)
+            held = self._open_records.setdefault((column, value), accumulators)
+            if held is not accumulators:
+                add_all(held, accumulators)
+        self._of_records = {}
 
     def _order(self, corpus: MeasuredCorpus) -> list[str]:
         """Read languages of one group together, so that few groups are open at a time."""
-        wide = [grouping for grouping in self._groupings if 1 < len(grouping.members) < len(corpus.languages)]
+        wide = [
+            grouping
+            for grouping in self._groupings
+            if not grouping.of_records and 1 < len(grouping.members) < len(corpus.languages)
+        ]
         if not wide:
             return list(corpus.languages)
         return [language for languages in wide[0].members.values() for language in languages]
@@ -359,21 +186,52 @@ class Collection:
     def _new(self) -> dict[str, Accumulator]:
         blocks = 1 if self._intervals is None else self._intervals.blocks
         return {
-            name: Accumulator(tokenizer, self._statistics, self._memos[name], blocks=blocks)
+            name: Accumulator(tokenizer, self._statistics, self._memos[name], blocks=blocks, kept=self._kept)
             for name, tokenizer in self._named.items()
         }
 
     def _read(self, corpus: MeasuredCorpus, language: str) -> dict[str, Accumulator]:
         accumulators = self._new()
         self._n_read = 0
+        self._of_records = {}
+        values = {
+            grouping.by: iter(_with_columns(corpus).column(language, grouping.by))
+            for grouping in self._groupings
+            if grouping.of_records
+        }
         for batch in corpus.batches(language):
-            text = TextBatch(batch.data, batch.offsets, language=language)
+            text = TextBatch(batch.data, batch.offsets, language=language, memory=self._text_memory)
+            numbers = self._n_read + np.arange(len(text))
+            encoded = _Encoded(text, batch, self._named, self._memos, threads=self._threads)
             if self._statistics:
-                encoded = _encoded(text, batch, self._named, self._memos, threads=self._threads)
                 for name, accumulator in accumulators.items():
-                    accumulator.add_batch(encoded(name), self._n_read)
+                    accumulator.add_batch(encoded(name), numbers)
+            for column, each in values.items():
+                self._add_records(column, list(islice(each, len(text))), encoded, numbers, language)
+            encoded.forget()
             self._n_read += len(text)
+        for column, each in values.items():
+            if next(each, None) is not None:
+                message = f"{language}: more values of {column} than the {self._n_read} documents"
+                raise MetricError(message)
         return accumulators
+
+    def _add_records(
+        self, column: str, values: Sequence[str], encoded: _Encoded, numbers: Ints, language: str
+    ) -> None:
+        """Add the documents of a batch to the groups of a column, a value for each document."""
+        if len(values) != len(numbers):
+            message = f"{language}: {len(values)} values of {column} for {len(numbers)} documents"
+            raise MetricError(message)
+        self.digests[column].update("\0".join([language, *values, ""]).encode())
+        places: dict[str, list[int]] = {}
+        for at, value in enumerate(values):
+            places.setdefault(value, []).append(at)
+        for value, rows in places.items():
+            chosen = np.array(rows, np.int64)
+            held = self._of_records.setdefault((column, value), self._new())
+            for name, accumulator in held.items():
+                accumulator.add_batch(encoded(name).select(chosen), numbers[chosen])
 
     def _resample(
         self,
@@ -407,9 +265,14 @@ class Collection:
         known: dict[bytes, int] = {}
         for accumulator in accumulators.values():
             for statistic in self._summed:
-                values = accumulator.documents(statistic).reshape(draws.n, statistic.columns)
-                if (values.dtype.kind != "f") != whole:
+                found = accumulator.documents(statistic)
+                if (found.dtype.kind != "f") != whole:
                     continue
+                values = found.reshape(len(found), statistic.columns)
+                if len(values) != draws.n:
+                    # A group of records: the other documents of the language count nothing.
+                    values = np.zeros((draws.n, statistic.columns), found.dtype)
+                    values[np.concatenate(accumulator.numbers)] = found.reshape(-1, statistic.columns)
                 at = []
                 for column in values.T:
                     content = column.tobytes()
@@ -443,7 +306,7 @@ class Collection:
                     schemes = {scheme(part), *grouping.kept.get(part, ())}
                     if "bootstrap" in schemes and scheme(part) == "bootstrap":
                         made = accumulator.reduce_columns(part)
-                        made[0] = _number(value)
+                        made[0] = number(value)
                         columns.setdefault((part, name), {})["bootstrap"] = made
                     if "jackknife" in schemes:
                         left_out.append((part, value))
@@ -462,42 +325,60 @@ class Collection:
         assert self._intervals is not None
         blocks = self._intervals.blocks
         made = np.full((len(metrics), 1 + blocks), np.nan)
-        made[:, 0] = [_number(value) for _, value in metrics]
+        made[:, 0] = [number(value) for _, value in metrics]
         for ids in (True, False):
             rows = [row for row, (metric, _) in enumerate(metrics) if metric.reads_ids == ids]
             for block in range(blocks if rows else 0):
                 rest = accumulator.without(block, stats, ids=ids)
                 for row in rows:
-                    made[row, 1 + block] = _number(metrics[row][0].reduce(rest))
+                    made[row, 1 + block] = number(metrics[row][0].reduce(rest))
         for row, (metric, _) in enumerate(metrics):
             columns.setdefault((metric, name), {})["jackknife"] = made[row]
 
 
-def _add_all(held: Mapping[str, Accumulator], more: Mapping[str, Accumulator]) -> None:
-    for name, accumulator in held.items():
-        accumulator.add(more[name])
+def _with_columns(corpus: MeasuredCorpus) -> WithColumns:
+    assert isinstance(corpus, WithColumns), "checked by evaluate"
+    return corpus
 
 
-def _encoded(
-    text: TextBatch,
-    batch: Documents,
-    named: Mapping[str, MeasuredTokenizer],
-    memos: Mapping[str, dict[Hashable, Any]],
-    *,
-    threads: int | None,
-) -> Callable[[str], EncodedBatch]:
-    """Return a function that encodes the text by the tokenizer of a name, once."""
-    made: dict[str, EncodedBatch] = {}
+class _Encoded:
+    """A batch of text under every tokenizer, each encoded once, when it is asked for."""
 
-    def encode(name: str) -> EncodedBatch:
-        if name not in made:
-            if name not in named:
-                message = f"the tokenizer {name!r} is not evaluated; evaluated: {', '.join(named)}"
+    def __init__(
+        self,
+        text: TextBatch,
+        batch: Documents,
+        named: Mapping[str, MeasuredTokenizer],
+        memos: Mapping[str, dict[Hashable, Any]],
+        *,
+        threads: int | None,
+    ) -> None:
+        self._text = text
+        self._batch = batch
+        self._named = named
+        self._memos = memos
+        self._threads = threads
+        self._made: dict[str, EncodedBatch] = {}
+
+    def __call__(self, name: str) -> EncodedBatch:
+        """Return the text with its tokens under the tokenizer of a name."""
+        if name not in self._made:
+            if name not in self._named:
+                message = f"the tokenizer {name!r} is not evaluated; evaluated: {', '.join(self._named)}"
                 raise MetricError(message)
             began = time.perf_counter()
-            rows = named[name].encode_batch(batch, threads=threads)
-            seconds = time.perf_counter() - began
-            made[name] = EncodedBatch(text, named[name], rows, memos[name], seconds=seconds, peers=encode)
-        return made[name]
+            rows = self._named[name].encode_batch(self._batch, threads=self._threads)
+            self._made[name] = EncodedBatch(
+                self._text,
+                self._named[name],
+                rows,
+                self._memos[name],
+                seconds=time.perf_counter() - began,
+                peers=self,
+                company=tuple(self._named.values()),
+            )
+        return self._made[name]
 
-    return encode
+    def forget(self) -> None:
+        """Let the tokens go: batches know their peers, a circle that would wait for the garbage collector."""
+        self._made.clear()

@@ -57,6 +57,8 @@ class Texts:
 
     name: str
     packed: tuple[Batch, ...]
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is said of the documents beside their text, such as their domain: a value for each of them."""
 
     @property
     def path(self) -> str:
@@ -168,18 +170,23 @@ class Corpus:
         parallel: bool = False,
         name: str = "texts",
         metadata: Mapping[str, Mapping[str, str]] | None = None,
+        columns: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     ) -> Corpus:
         """Hold documents given as str or bytes, or as pairs of these and a weight; an iterable is read once, now.
 
+        ``columns`` holds, by language and name, a value for each document, such as its domain: `evaluate` groups by it.
+
         Raises:
             CorpusError: if an item is neither, or a str that UTF-8 cannot express (a lone surrogate), or a weight is
-                no number of at least 0 with at most four decimals.
+                no number of at least 0 with at most four decimals; if a column has more or fewer values than there
+                are documents.
 
         >>> [document.id for document in Corpus.from_texts({"eng": ["one", b"two"]}).documents("eng")]
         ['eng:1', 'eng:2']
         """
+        given = columns or {}
         parts = tuple(
-            (language, (Texts(language, tuple(batches_of(items, language))),))
+            (language, (_held(language, items, given.get(language, {})),))
             for language, items in texts.items()
         )
         return cls(parts, "file", parallel, name, dict(metadata or {}))
@@ -257,6 +264,47 @@ class Corpus:
         for source in self.sources(language):
             yield from source.batches(self.document, self.document_weight)
 
+    def has_column(self, name: str) -> bool:
+        """Whether every document comes with a value of this name, or from a record that may hold it.
+
+        >>> Corpus.from_texts({"eng": ["one"]}, columns={"eng": {"domain": ["news"]}}).has_column("domain")
+        True
+        """
+        return all(
+            name in source.columns if isinstance(source, Texts) else source.format != "text"
+            for _, sources in self.parts
+            for source in sources
+        )
+
+    def column(self, language: str, name: str) -> Iterator[str]:
+        """Read another field (column) of the records of a language: a text for each document, in order.
+
+        Raises:
+            CorpusError: if a file cannot be read or lacks the field, or a value is empty or no text, naming the place.
+            ParameterError: where documents have no fields, or a separator cuts several documents out of a record.
+        """
+        if self.document.startswith("separator:"):
+            raise ParameterError(
+                f"column {name!r}: {self.document!r} cuts records into several documents; read whole records"
+            )
+        for source in self.sources(language):
+            if not self.has_column(name):
+                raise ParameterError(
+                    f"{source.path}: its documents have no column {name!r}; only records have"
+                )
+            if isinstance(source, Texts):
+                yield from source.columns[name]
+                continue
+            number = 0
+            for batch in replace(source, field=name).batches("record"):
+                for value in batch:
+                    number += 1
+                    if not value:
+                        raise CorpusError(
+                            f"{source.path}: record {number}: {name!r} is empty, expected a group"
+                        )
+                    yield value.decode("utf-8", "replace")
+
     def documents(self, language: str) -> Iterator[Document]:
         """Read the documents of a language one by one; the id is the file and the number in it, from 1."""
         for source in self.sources(language):
@@ -309,6 +357,21 @@ class Corpus:
             if is_weighted:
                 whole.update(weights.digest())
         return whole.hexdigest()
+
+
+def _held(language: str, items: Iterable[Item], columns: Mapping[str, Sequence[str]]) -> Texts:
+    made = Texts(
+        language,
+        tuple(batches_of(items, language)),
+        {name: tuple(values) for name, values in columns.items()},
+    )
+    n = sum(map(len, made.packed))
+    for name, values in made.columns.items():
+        if len(values) != n:
+            raise CorpusError(f"{language}: {n} documents, but {len(values)} values in the column {name!r}")
+        if not all(isinstance(value, str) and value for value in values):
+            raise CorpusError(f"{language}: the column {name!r} must hold text, no empty one")
+    return made
 
 
 def check_names(groups: Iterable[str]) -> None:

@@ -1,50 +1,42 @@
 """`evaluate`: encode a corpus once per tokenizer, collect every statistic once, reduce to metrics.
 
-`tokbench.collecting` reads the corpus and hands over the values of every group; here they become rows: groups, the
-pooled corpus, means over groups, metrics derived from them, metrics of the tokenizers, with intervals where asked.
+`tokbench.collecting` reads the corpus; `tokbench.reporting` makes groups, the pooled corpus, means over groups, metrics
+derived from them and metrics of the tokenizers of it, with intervals where asked. Here the arguments are checked and
+the rows are written.
 """
 
 from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tokbench import _rust
-from tokbench.collecting import Collection, GroupColumns, Grouping, Progress, Scheme, scheme
 from tokbench.errors import MetricError
-from tokbench.frame import ALL, MACRO, WITHOUT, MetricFrame, Row
-from tokbench.measured import WithoutText
+from tokbench.frame import ALL, MACRO, MetricFrame, Row
+from tokbench.measured import WithColumns, WithoutText
 from tokbench.measurement import (
     Cell,
-    Columns,
-    CorpusMetric,
     Derived,
     MeasuredCorpus,
     MeasuredTokenizer,
     Metric,
     Setting,
-    Table,
     Undefined,
-    Value,
     VocabMetric,
-    defined,
-    divide,
 )
 from tokbench.plugin import selected, spell
-from tokbench.uncertainty.bounds import Bounder, Bounds
-from tokbench.uncertainty.resampling import Draws, Intervals
+from tokbench.reporting import Report, not_declared_parallel
+from tokbench.uncertainty.resampling import Intervals
 from tokbench.uncertainty.significance import adjust
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+    from tokbench.collecting import Progress
+    from tokbench.uncertainty.bounds import Bounds
 
 Tokenizers = MeasuredTokenizer | Sequence[MeasuredTokenizer] | Mapping[str, MeasuredTokenizer]
 
@@ -87,8 +79,9 @@ def evaluate(
             its own data (gold segmentations) or reads the vocabulary alone.
         metrics: names, spellings such as ``"fertility(word=uax29)"``, families (``"family:information"``), ``"all"``,
             either after ``-`` to leave it out, or metric values; None for the common ones.
-        by: ``"language"`` or columns of the corpus' metadata, such as ``["language", "script"]``: one encoding serves
-            all. A derived metric is reported for every column that it can compare, parity by language.
+        by: ``"language"``, columns of the corpus' metadata such as ``script``, or a field of its records (column of
+            JSONL, Parquet or CSV) such as ``domain``, or several of them: one encoding serves all. A derived metric is
+            reported for every column that it can compare, parity by language.
         reference: reference language of `parity`; None for English where the corpus has it, else its first language.
         baseline: reference tokenizer of `nsl` and, with intervals, of the differences; None for the first and no
             differences.
@@ -114,13 +107,15 @@ def evaluate(
     given = corpus
     corpus = WithoutText() if given is None else given
     columns = list(dict.fromkeys([by] if isinstance(by, str) else by))
-    members = {column: _groups(corpus, column) for column in columns}
+    of_records = [column for column in columns if _is_of_records(corpus, column)]
+    members = {column: {} if column in of_records else _groups(corpus, column) for column in columns}
     settings = [
         Setting(
             languages=tuple(corpus.languages),
             tokenizers=tuple(named),
             by=column,
-            parallel=corpus.parallel,
+            # Records of one group are no translations of those of another.
+            parallel=corpus.parallel and column not in of_records,
             word=word,
             reference=reference if reference is not None else _default_reference(corpus.languages),
             baseline=baseline if baseline is not None else next(iter(named)),
@@ -137,11 +132,11 @@ def evaluate(
     if given is None:
         _refuse_without_text(bound)
     insists = metrics is not None or reference is not None
-    fault = _not_declared_parallel(corpus)
+    fault = not_declared_parallel(corpus)
     if insists and fault is not None:
         _refuse_if_compared(bound, fault)
     how = Intervals() if intervals is True else intervals or None
-    report = _Report(named, members, bound, how, baseline)
+    report = Report(named, members, bound, how, baseline, of_records=of_records)
     report.measure(corpus, threads=threads, progress=progress)
     if report.fault is not None and insists:
         _refuse_if_compared(bound, report.fault)
@@ -149,8 +144,9 @@ def evaluate(
     prints = {name: tokenizer.fingerprint for name, tokenizer in named.items()}
     origin = f"corpus:{corpus.name}@{corpus.fingerprint[:16]}"
     sources = {metric: _sources(metric) for metric in report.metrics}
+    told = {metric: (spell(metric), metric.unit(), report.signature(metric)) for metric in report.metrics}
     rows = [
-        _row(metric, name, column, cell, bounds=bounds, corpus=corpus.name, made=report.signature(metric),
+        _row(metric, name, column, cell, bounds=bounds, corpus=corpus.name, told=told[metric],
              origin=f"by:{signed}|{origin}{sources[metric]}|tokenizer:{name}@{prints[name][:16]}")
         for metric, name, column, signed, cell, bounds in report.rows(influence=influence)
     ]  # fmt: skip
@@ -207,299 +203,6 @@ def _bound(asked: Sequence[Metric], settings: Sequence[Setting]) -> dict[Metric,
     return bound
 
 
-class _Report:
-    """Values, means and intervals of everything that was asked for."""
-
-    def __init__(
-        self,
-        named: Mapping[str, MeasuredTokenizer],
-        members: Mapping[str, Mapping[str, Sequence[str]]],
-        bound: Mapping[Metric, Sequence[str]],
-        how: Intervals | None,
-        baseline: str | None,
-    ) -> None:
-        self._named = named
-        self._members = members
-        self._bound = bound
-        self._how = how
-        self._bounder: Bounder[Metric] | None = None if how is None else Bounder(how, baseline)
-        self._item_bounder: Bounder[str] | None = None if how is None else Bounder(how, baseline)
-        self._values: dict[tuple[str, Metric, str, str], Value] = {}
-        self._bounds: dict[tuple[str, Metric, str, str], Bounds] = {}
-        self._kept: dict[tuple[str, Scheme, Metric, str, str], Floats] = {}
-        self._sums: dict[tuple[str, Metric, str], tuple[Floats, Floats]] = {}
-        self._n: dict[tuple[str, str], int] = {}
-        self._tables: dict[str, Table] = {}
-        self._shown: Mapping[Metric, Sequence[CorpusMetric]] = {}
-        self.fault: str | None = None
-
-    # -- measuring -------------------------------------------------------------------------------------------------
-
-    def measure(self, corpus: MeasuredCorpus, *, threads: int | None, progress: Progress | None) -> None:
-        """Read the corpus."""
-        self.fault = _not_declared_parallel(corpus)
-        direct = [metric for metric in self._bound if isinstance(metric, CorpusMetric)]
-        groupings = []
-        pooled: dict[CorpusMetric, set[Scheme]] = {metric: set() for metric in direct}
-        for column, members in self._members.items():
-            wanted: dict[CorpusMetric, set[Scheme]] = {metric: set() for metric in direct}
-            for metric, columns in self._bound.items():
-                if isinstance(metric, Derived) and column in columns:
-                    for part in metric.inputs():
-                        wanted.setdefault(part, set()).add(_scheme_of(metric))
-                        pooled.setdefault(part, set()).add(_scheme_of(metric))
-            kept = {metric: frozenset(schemes) for metric, schemes in wanted.items()}
-            groupings.append(Grouping(column, members, tuple(wanted), kept))
-        kept = {metric: frozenset(schemes) for metric, schemes in pooled.items()}
-        groupings.append(Grouping(ALL, {ALL: corpus.languages}, tuple(pooled), kept))
-        collection = Collection(
-            self._named,
-            groupings,
-            intervals=self._how,
-            threads=threads,
-            progress=progress,
-            finished=self._finished,
-        )
-        n_documents = collection.run(corpus)
-        self._shown = collection.shown
-        single = all(len(part) == 1 for part in next(iter(self._members.values())).values())
-        if self.fault is None and len(set(n_documents.values())) > 1 and single:
-            counts = ", ".join(f"{language} {n}" for language, n in n_documents.items())
-            self.fault = (
-                f"the languages of the corpus {corpus.name} have different numbers of documents: {counts}"
-            )
-
-    def _finished(
-        self,
-        grouping: Grouping,
-        group: str,
-        values: Mapping[tuple[CorpusMetric, str], Value],
-        n: int,
-        columns: GroupColumns,
-    ) -> None:
-        by = grouping.by
-        self._n[by, group] = n
-        for (metric, name), value in values.items():
-            self._values[by, metric, name, group] = value
-        if self._bounder is None:
-            return
-        own: dict[Scheme, dict[tuple[Metric, str], Floats]] = {"bootstrap": {}, "jackknife": {}}
-        for (metric, name), made in columns.items():
-            for kind in grouping.kept.get(metric, ()):
-                self._kept[by, kind, metric, name, group] = made[kind]
-            row = made[scheme(metric)]
-            known = np.isfinite(row)
-            if by != ALL:
-                total, count = self._sums.get((by, metric, name), (np.zeros(len(row)), np.zeros(len(row))))
-                self._sums[by, metric, name] = (total + np.where(known, row, 0), count + known)
-            if known[0]:
-                own[scheme(metric)][metric, name] = row
-        bounds = {**self._bounder.bootstrap(own["bootstrap"]), **self._bounder.jackknife(own["jackknife"])}
-        for (part, name), found in bounds.items():
-            self._bounds[by, part, name, group] = found
-
-    # -- reporting -------------------------------------------------------------------------------------------------
-
-    @property
-    def metrics(self) -> list[Metric]:
-        """Every metric of the report, components instead of what they are components of."""
-        return list(
-            dict.fromkeys(part for metric in self._bound for part in self._shown.get(metric, [metric]))
-        )
-
-    def signature(self, metric: Metric) -> str:
-        """Say how the intervals of a metric are made."""
-        if self._how is None:
-            return ""
-        if isinstance(metric, VocabMetric):
-            return f"|{self._how.signature}"
-        kind = scheme(metric) if isinstance(metric, CorpusMetric) else "bootstrap"
-        if isinstance(metric, Derived):
-            kind = _scheme_of(metric)
-        return f"|{self._how.signature if kind == 'bootstrap' else self._how.jackknife_signature}"
-
-    def rows(self, *, influence: bool) -> Iterator[tuple[Metric, str, str, str, Cell, Bounds]]:
-        """Yield metric, tokenizer, column, what the signature says of it, cell and bounds."""
-        every = ",".join(self._members)
-        for metric in self._bound:
-            for part in self._shown.get(metric, [metric]):
-                means = self._mean_bounds(part) if isinstance(part, CorpusMetric) else {}
-                derived = {
-                    column: self._derived(part, column)
-                    for column in self._bound[metric]
-                    if isinstance(part, Derived)
-                }
-                items = self._item_cells(part) if isinstance(part, VocabMetric) else {}
-                for name in self._named:
-                    if isinstance(part, CorpusMetric):
-                        for column, cell in self._corpus_cells(part, name):
-                            place = (column, part, name, cell.group)
-                            bounds = self._bounds.get(place, means.get((column, name), Bounds()))
-                            if cell.group == MACRO:
-                                bounds = means.get((column, name), Bounds())
-                            yield part, name, column, every if column == ALL else column, cell, bounds
-                    elif isinstance(part, VocabMetric):
-                        for cell, bounds in items[name]:
-                            yield part, name, ALL, every, cell, bounds
-                    elif isinstance(part, Derived):
-                        for column, (cells, found) in derived.items():
-                            for cell in cells[name]:
-                                yield (
-                                    part,
-                                    name,
-                                    column,
-                                    column,
-                                    cell,
-                                    found.get((cell.group, name), Bounds()),
-                                )
-                    else:
-                        message = f"metric {part.about.name} is none of CorpusMetric, VocabMetric, Derived"
-                        raise MetricError(message)
-                    if influence:
-                        for column, cell in self._influence(part, name):
-                            yield part, name, f"{WITHOUT}{column}", column, cell, Bounds()
-
-    def _value(self, by: str, metric: Metric, name: str, group: str) -> Value:
-        found = self._values.get((by, metric, name, group))
-        if found is None:
-            assert isinstance(metric, CorpusMetric)
-            return Undefined(metric.absent)
-        return found
-
-    def _corpus_cells(self, metric: CorpusMetric, name: str) -> Iterator[tuple[str, Cell]]:
-        for at, (column, members) in enumerate(self._members.items()):
-            values = {group: self._value(column, metric, name, group) for group in members}
-            for group, value in values.items():
-                if group != ALL:
-                    yield column, Cell(group, value, metric.pooling, self._n[column, group])
-            if at == 0:
-                pooled = self._value(ALL, metric, name, ALL)
-                yield ALL, Cell(ALL, pooled, metric.pooling, self._n[ALL, ALL])
-            yield column, _mean(values.values(), column)
-
-    def _mean_bounds(self, metric: CorpusMetric) -> dict[tuple[str, str], Bounds]:
-        if self._bounder is None:
-            return {}
-        bounds = {}
-        for column in self._members:
-            rows: dict[tuple[Metric, str], Floats] = {}
-            for name in self._named:
-                if (column, metric, name) in self._sums:
-                    row = divide(*self._sums[column, metric, name])
-                    if np.isfinite(row[0]):
-                        rows[metric, name] = row
-            made = getattr(self._bounder, scheme(metric))(rows)
-            bounds.update({(column, name): found for (_, name), found in made.items()})
-        return bounds
-
-    def _table(self, column: str, without: str | None = None) -> Table:
-        if column not in self._tables:
-            values = {
-                (metric, name, group): value
-                for (by, metric, name, group), value in self._values.items()
-                if by == column or (by == ALL and (column, metric, name, ALL) not in self._values)
-            }
-            n = {group: count for (by, group), count in self._n.items() if by in (column, ALL)}
-            self._tables[column] = Table(tuple(self._members[column]), n, values, self.fault)
-        whole = self._tables[column]
-        return replace(whole, groups=tuple(group for group in whole.groups if group != without))
-
-    def _derived(
-        self, metric: Derived, column: str
-    ) -> tuple[dict[str, list[Cell]], dict[tuple[str, str], Bounds]]:
-        """Return the cells of every tokenizer, and their bounds by group and tokenizer."""
-        if metric.compares_documents() and self.fault is not None:
-            return {name: [Cell(ALL, Undefined(self.fault), "over_groups", 0)] for name in self._named}, {}
-        table = self._table(column)
-        cells = {name: list(metric.of(table, name)) for name in self._named}
-        if self._item_bounder is None:
-            return cells, {}
-        kind = _scheme_of(metric)
-        rows: dict[tuple[str, str], Floats] = {}
-        columns = Columns(
-            table.groups,
-            {
-                (part, name, group): row
-                for (by, held, part, name, group), row in self._kept.items()
-                if held == kind and by in (column, ALL)
-            },
-        )
-        for name in self._named:
-            made = metric.of_many(columns, name)
-            if made is None:
-                made = _one_by_one(metric, table, columns, name)
-            for cell in cells[name]:
-                if cell.group in made and not isinstance(cell.value, Undefined):
-                    row = np.array(made[cell.group])
-                    row[0] = cell.value
-                    rows[cell.group, name] = row
-        return cells, getattr(self._item_bounder, kind)(rows)
-
-    def _item_cells(self, metric: VocabMetric) -> dict[str, list[tuple[Cell, Bounds]]]:
-        cells = {name: list(metric.beside(tokenizer, self._named)) for name, tokenizer in self._named.items()}
-        bounds: dict[tuple[str, str], Bounds] = {}
-        if self._how is not None and self._item_bounder is not None:
-            rows: dict[tuple[str, str], Floats] = {}
-            for name, made in cells.items():
-                for cell in made:
-                    if cell.items is not None and len(cell.items) and not isinstance(cell.value, Undefined):
-                        draws = Draws(len(cell.items), settings=self._how, stratum=f"items:{cell.group}")
-                        sums = draws.columns_of_reals(np.asarray(cell.items, np.float64))
-                        rows[cell.group, name] = divide(sums[0], sums[1])
-            bounds = self._item_bounder.bootstrap(rows)
-        return {
-            name: [(cell, bounds.get((cell.group, name), Bounds())) for cell in made]
-            for name, made in cells.items()
-        }
-
-    def _influence(self, metric: Metric, name: str) -> Iterator[tuple[str, Cell]]:
-        """Yield the mean or the derived value over the groups with each of them left out."""
-        for column in self._bound.get(metric, self._members):
-            members = self._members[column]
-            if len(members) < 2:
-                continue
-            for group in members:
-                if isinstance(metric, CorpusMetric):
-                    rest = [self._value(column, metric, name, other) for other in members if other != group]
-                    cell = _mean(rest, column)
-                    yield column, replace(cell, group=group)
-                elif isinstance(metric, Derived) and group != getattr(metric, "reference", None):
-                    if metric.compares_documents() and self.fault is not None:
-                        continue
-                    for cell in metric.of(self._table(column, without=group), name):
-                        if cell.aggregation == "over_groups" or cell.group == MACRO:
-                            yield column, replace(cell, group=group)
-
-
-def _scheme_of(metric: Derived) -> Scheme:
-    return "jackknife" if any(scheme(part) == "jackknife" for part in metric.inputs()) else "bootstrap"
-
-
-def _mean(values: Iterable[Value], column: str) -> Cell:
-    row = list(values)
-    found = defined(row)
-    reason = next((value for value in row if isinstance(value, Undefined)), None)
-    mean = fmean(found) if found else reason or Undefined("no groups")
-    return Cell(MACRO, mean, "macro_languages" if column == "language" else f"macro_{column}", len(found))
-
-
-def _one_by_one(metric: Derived, table: Table, columns: Columns, name: str) -> dict[str, Floats]:
-    """Compute a derived metric in every column by itself."""
-    keys = list(columns.values)
-    matrix = np.stack([columns.values[key] for key in keys], axis=1) if keys else np.zeros((0, 0))
-    unknown = Undefined("undefined in this resample")
-    made: dict[str, list[float]] = {}
-    for at, row in enumerate(matrix):
-        numbers: list[Value] = row.tolist()
-        for place in np.flatnonzero(np.isnan(row)).tolist():
-            numbers[place] = unknown
-        values = dict(zip(keys, numbers, strict=True))
-        for cell in metric.of(replace(table, values=values), name):
-            column = made.setdefault(cell.group, [math.nan] * at)
-            column.append(math.nan if isinstance(cell.value, Undefined) else cell.value)
-    return {group: np.array(column) for group, column in made.items() if len(column) == len(matrix)}
-
-
 def _row(
     metric: Metric,
     name: str,
@@ -509,9 +212,9 @@ def _row(
     bounds: Bounds,
     corpus: str,
     origin: str,
-    made: str,
+    told: tuple[str, str, str],
 ) -> Row:
-    spelled = spell(metric)
+    spelled, unit, made = told
     value, reason = (
         (None, cell.value.reason) if isinstance(cell.value, Undefined) else (float(cell.value), None)
     )
@@ -532,7 +235,7 @@ def _row(
         group=cell.group,
         metric=spelled,
         value=value,
-        unit=metric.unit(),
+        unit=unit,
         aggregation=cell.aggregation,
         n=cell.n,
         low=bounds.low,
@@ -579,6 +282,13 @@ def _named(tokenizers: Tokenizers) -> dict[str, MeasuredTokenizer]:
         message = "no tokenizer to evaluate"
         raise MetricError(message)
     return named
+
+
+def _is_of_records(corpus: MeasuredCorpus, by: str) -> bool:
+    """Whether a column is one of the documents' own, rather than one of their languages."""
+    if by == "language" or any(by in columns for columns in corpus.metadata.values()):
+        return False
+    return isinstance(corpus, WithColumns) and bool(corpus.languages) and corpus.has_column(by)
 
 
 def _groups(corpus: MeasuredCorpus, by: str) -> dict[str, list[str]]:
@@ -632,15 +342,6 @@ def _refuse_without_text(bound: Iterable[Metric]) -> None:
     if reading is not None:
         message = f"{spell(reading)} measures text: pass a corpus, or name metrics that need none"
         raise MetricError(message)
-
-
-def _not_declared_parallel(corpus: MeasuredCorpus) -> str | None:
-    if corpus.parallel:
-        return None
-    return (
-        f"the corpus {corpus.name} does not say that its languages ({', '.join(corpus.languages)}) are parallel; "
-        f"load it with parallel=True if document i says the same in each of them"
-    )
 
 
 def _refuse_if_compared(bound: Iterable[Metric], fault: str) -> None:

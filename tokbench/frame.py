@@ -9,14 +9,21 @@ from __future__ import annotations
 import difflib
 import html
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tokbench import frame_files
 from tokbench.errors import MetricError
 from tokbench.formats.files import write_whole
 from tokbench.frame_files import arrow, format_value
-from tokbench.late import LateMapping
+from tokbench.frame_rows import ALL as ALL
+from tokbench.frame_rows import KEY as KEY
+from tokbench.frame_rows import MACRO as MACRO
+from tokbench.frame_rows import SCHEMA as SCHEMA
+from tokbench.frame_rows import WITHOUT as WITHOUT
+from tokbench.frame_rows import Direction as Direction
+from tokbench.frame_rows import Row as Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,67 +34,10 @@ if TYPE_CHECKING:
 else:
     from tokbench.late import pl
 
-Direction = Literal["higher", "lower", "neither"]
-
-SCHEMA: Mapping[str, pl.DataType] = LateMapping(
-    lambda: {
-        "tokenizer": pl.String(),
-        "corpus": pl.String(),
-        "by": pl.String(),
-        "group": pl.String(),
-        "metric": pl.String(),
-        "value": pl.Float64(),
-        "unit": pl.String(),
-        "aggregation": pl.String(),
-        "n": pl.Int64(),
-        "low": pl.Float64(),
-        "high": pl.Float64(),
-        "difference": pl.Float64(),
-        "difference_low": pl.Float64(),
-        "difference_high": pl.Float64(),
-        "p": pl.Float64(),
-        "p_adjusted": pl.Float64(),
-        "reason": pl.String(),
-        "direction": pl.String(),
-        "signature": pl.String(),
-    }
-)
-KEY = ("tokenizer", "corpus", "by", "group", "metric")
-ALL, MACRO = "all", "macro"
-"""The two groups that are no group of the corpus: everything pooled, and the mean over the groups."""
-
-WITHOUT = "without "
-"""Before the column in `by`: a mean or derived value with the row's group left out."""
-
 DIFFERENCES = ("difference_low", "difference_high", "p", "p_adjusted")
 
 HEADLINE = ("metric", "unit", "better", "aggregation")
 SUFFIXES = (".parquet", ".csv", ".slim.json", ".json", ".md", ".tex", ".xlsx")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One number: `value` is null exactly when `reason` says why; `n` counts what was summed or averaged."""
-
-    tokenizer: str
-    corpus: str
-    by: str = "language"
-    group: str
-    metric: str
-    value: float | None
-    unit: str
-    aggregation: str
-    n: int
-    low: float | None = None
-    high: float | None = None
-    difference: float | None = None
-    difference_low: float | None = None
-    difference_high: float | None = None
-    p: float | None = None
-    p_adjusted: float | None = None
-    reason: str | None = None
-    direction: Direction
-    signature: str
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -139,8 +89,8 @@ class MetricFrame:
     @classmethod
     def from_rows(cls, rows: Iterable[Row], *, provenance: Mapping[str, object] | None = None) -> MetricFrame:
         """Build a frame from rows, in their order."""
-        names = [item.name for item in fields(Row)]
-        table = [tuple(getattr(row, name) for name in names) for row in rows]
+        values = attrgetter(*(item.name for item in fields(Row)))
+        table = [values(row) for row in rows]
         return cls(pl.DataFrame(table, schema=dict(SCHEMA), orient="row"), dict(provenance or {}))
 
     # -- reading ---------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ A batch is handed to every statistic. What depends on the text alone (`TextBatch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final, runtime_checkable
 
 import numpy as np
 
@@ -198,6 +198,19 @@ class MeasuredCorpus(Protocol):
         ...
 
 
+@runtime_checkable
+class WithColumns(Protocol):
+    """A corpus whose documents come with more than their text."""
+
+    def has_column(self, name: str, /) -> bool:
+        """Whether every document may have a value of this name."""
+        ...
+
+    def column(self, language: str, name: str, /) -> Iterable[str]:
+        """Yield a value for each document of a language, in order."""
+        ...
+
+
 @final
 class WithoutText:
     """The corpus of an evaluation whose metrics read none: no documents."""
@@ -225,11 +238,19 @@ class TextBatch:
         language: whose documents they are, as the corpus names it; "" where nobody says.
     """
 
-    def __init__(self, data: NDArray[np.uint8], offsets: Ints, *, language: str = "") -> None:
+    def __init__(
+        self,
+        data: NDArray[np.uint8],
+        offsets: Ints,
+        *,
+        language: str = "",
+        memory: dict[Hashable, Any] | None = None,
+    ) -> None:
         self.data = data
         self.offsets = offsets
         self.language = language
         self._memo: dict[Hashable, Any] = {}
+        self._memory: dict[Hashable, Any] = {} if memory is None else memory
 
     def __len__(self) -> int:
         """Count the documents."""
@@ -242,10 +263,17 @@ class TextBatch:
         found: T = self._memo[key]
         return found
 
+    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Compute something at most once for all texts and tokenizers of an evaluation."""
+        if key not in self._memory:
+            self._memory[key] = compute()
+        found: T = self._memory[key]
+        return found
+
     def select(self, documents: Ints) -> TextBatch:
         """Return some of the documents, in the order given."""
         data, offsets = gather(self.data, self.offsets, documents)
-        return TextBatch(data, offsets, language=self.language)
+        return TextBatch(data, offsets, language=self.language, memory=self._memory)
 
 
 @final
@@ -257,6 +285,8 @@ class EncodedBatch:
         ids: token ids of all documents back to back.
         offsets: document `d` is ``ids[offsets[d]:offsets[d + 1]]``.
         seconds: wall-clock time that encoding took.
+        company: all tokenizers of the evaluation, this one among them: what costs little more for all of them than
+            for one may be computed for all at once (`TextBatch.once`).
     """
 
     def __init__(
@@ -268,6 +298,7 @@ class EncodedBatch:
         *,
         seconds: float = 0.0,
         peers: Callable[[str], EncodedBatch] | None = None,
+        company: tuple[MeasuredTokenizer, ...] = (),
     ) -> None:
         if len(encoded.offsets) != len(text.offsets):
             message = (
@@ -280,6 +311,7 @@ class EncodedBatch:
         self.ids = encoded.ids
         self.offsets = encoded.offsets
         self.seconds = seconds
+        self.company = company or (tokenizer,)
         self._memo = memo
         self._collected: dict[Hashable, Any] = {}
         self._peers = peers
@@ -311,7 +343,8 @@ class EncodedBatch:
 
     def select(self, documents: Ints) -> EncodedBatch:
         """Return some of the documents with their tokens, in the order given; `seconds` are those of the whole."""
-        text = self.text.select(documents)
+        chosen = np.asarray(documents, np.int64)
+        text = self.text.once(("select", chosen.tobytes()), lambda text: text.select(chosen))
         ids, offsets = gather(self.ids, self.offsets, documents)
         peers = self._peers
         return EncodedBatch(
@@ -321,6 +354,7 @@ class EncodedBatch:
             self._memo,
             seconds=self.seconds,
             peers=None if peers is None else lambda name: peers(name).select(documents),
+            company=self.company,
         )
 
 

@@ -52,6 +52,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tokbench.keyed import Keyed, Uncounted, bits_for, count_keys, pack_ngrams
 from tokbench.measured import (
     Documents,
     Encoded,
@@ -66,15 +67,11 @@ from tokbench.statistic import (
     BlockCounts,
     DocumentCount,
     DocumentRatio,
-    Keyed,
     Kind,
     Statistic,
     Stats,
-    bits_for,
     collect,
-    count_keys,
     merge,
-    pack_ngrams,
 )
 
 if TYPE_CHECKING:
@@ -109,6 +106,7 @@ __all__ = [
     "Table",
     "TextBatch",
     "Totals",
+    "Uncounted",
     "Undefined",
     "Value",
     "VocabMetric",
@@ -208,9 +206,9 @@ class CorpusMetric(Metric):
 
     ``pooling`` names what the value of a group is in terms of its documents; ``absent`` is the reason where a group
     lacks a component that another group has. A metric whose `reduce` reads ``stats.documents`` of a statistic of
-    documents says so with ``reads_documents``: its interval is then the jackknife's, as that of types and n-grams.
-    One that reads the counts of types but not whose they are may say ``reads_ids = False``: intervals then pass over
-    the ids that do not occur.
+    documents says so with ``reads_documents``, or finds totals only; its interval is then the jackknife's, as that of
+    types and n-grams. One that reads the counts of types but not whose they are may say ``reads_ids = False``:
+    intervals then pass over the ids that do not occur.
     """
 
     pooling: ClassVar[str] = "ratio_of_sums"

@@ -10,7 +10,8 @@ documents    ``(n,)`` or ``(n, k)``, int64 or float64: numbers of each  concaten
 types        ``(ids,)`` or ``(ids, k)`` int64: counts by token id       adding, the longer one decides
 histogram    ``(bins,)`` or ``(bins, k)`` int64 or float64: counts by   adding, the longer one decides
              anything numbered from 0; bins may grow
-keyed        `Keyed`: counts of sparse exact keys, such as n-grams      adding where keys are equal
+keyed        `Keyed`: counts of sparse exact keys, such as n-grams, or  adding where keys are equal
+             `Uncounted`: ids whose n-grams are counted later
 ===========  =========================================================  ==============================
 
 Integers are exact. Sums of floats of documents are rounded once (`math.fsum`), so they do not depend on batches or
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 import numpy as np
 
 from tokbench.errors import MetricError
+from tokbench.keyed import Keyed, Uncounted, add_keyed, count_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -37,93 +39,9 @@ if TYPE_CHECKING:
     from tokbench.measured import EncodedBatch, MeasuredTokenizer
 
     Ints = NDArray[np.int64]
-    Keys = NDArray[np.uint64]
 
 T = TypeVar("T")
 Kind = Literal["documents", "types", "histogram", "keyed"]
-
-
-@dataclass(frozen=True, eq=False)
-class Keyed:
-    """Counts of sparse keys: sorted and unique, ``(n,)``, or ``(n, w)`` where a key needs `w` words of 64 bits.
-
-    `counts` is ``(n,)`` or ``(n, k)``. Make one with `count_keys`, which sorts; keys are compared whole, nothing is
-    hashed.
-    """
-
-    keys: Keys
-    counts: Ints
-
-    def __len__(self) -> int:
-        """Count the different keys."""
-        return len(self.keys)
-
-
-def count_keys(keys: Keys, counts: Ints | None = None) -> Keyed:
-    """Sort keys and add up the counts of equal ones; without `counts` every key counts 1.
-
-    Example:
-        >>> found = count_keys(np.array([7, 2, 7], np.uint64))
-        >>> found.keys.tolist(), found.counts.tolist()
-        ([2, 7], [1, 2])
-    """
-    if len(keys) == 0:
-        return Keyed(keys, np.zeros(0, np.int64) if counts is None else counts)
-    if keys.ndim == 1 and counts is None:
-        ordered = np.sort(keys)
-        starts = _starts(ordered)
-        return Keyed(ordered[starts], np.diff(starts, append=len(ordered)))
-    order = np.argsort(keys, kind="stable") if keys.ndim == 1 else np.lexsort(keys.T[::-1])
-    ordered = keys[order]
-    starts = _starts(ordered)
-    if counts is None:
-        return Keyed(ordered[starts], np.diff(starts, append=len(ordered)))
-    return Keyed(ordered[starts], np.add.reduceat(counts[order], starts, axis=0))
-
-
-def _starts(ordered: Keys) -> Ints:
-    changed = ordered[1:] != ordered[:-1]
-    if ordered.ndim > 1:
-        changed = changed.any(axis=1)
-    return np.concatenate([np.zeros(1, np.int64), np.flatnonzero(changed) + 1])
-
-
-def bits_for(n_ids: int, n: int) -> int | None:
-    """Return how many bits an id takes when `n` of them share one 64-bit key; None where they do not fit.
-
-    Example:
-        >>> bits_for(200_000, 3), bits_for(2**22, 3)
-        (18, None)
-    """
-    bits = max(1, (n_ids - 1).bit_length())
-    return bits if bits * n <= 64 else None
-
-
-def pack_ngrams(ids: NDArray[np.uint32], offsets: Ints, n: int, n_ids: int) -> Keys:
-    """Return the n-grams of ids, none across a document border, as keys for `count_keys`, in text order.
-
-    One word holds an n-gram of ids below `n_ids` where they fit, the first id in the highest bits (`bits_for` says
-    where); otherwise each id is a word of its own and the keys are ``(m, n)``.
-
-    Example:
-        >>> keys = pack_ngrams(np.array([1, 2, 3, 4], np.uint32), np.array([0, 3, 4]), 2, 16)
-        >>> [divmod(key, 16) for key in keys.tolist()]
-        [(1, 2), (2, 3)]
-    """
-    m = max(0, len(ids) - n + 1)
-    inside = np.ones(m, bool)
-    for border in range(1, n):
-        # An n-gram that starts `border` places before the end of a document crosses into the next.
-        places = offsets[1:] - border
-        inside[places[(places >= 0) & (places < m)]] = False
-    bits = bits_for(n_ids, n)
-    wide = ids.astype(np.uint64)
-    if bits is None:
-        return np.stack([wide[at : at + m] for at in range(n)], axis=1)[inside]
-    keys = np.zeros(m, np.uint64)
-    for at in range(n):
-        keys = (keys << np.uint64(bits)) | wide[at : at + m]
-    return keys[inside]
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +104,7 @@ class Statistic(ABC):
     columns: ClassVar[int] = 1
 
     @abstractmethod
-    def collect(self, batch: EncodedBatch) -> NDArray[Any] | Keyed:
+    def collect(self, batch: EncodedBatch) -> NDArray[Any] | Keyed | Uncounted:
         """Return the statistic of a batch, in the form of its kind."""
 
     def collect_blocks(
@@ -240,12 +158,7 @@ def merge(statistic: Statistic, parts: Sequence[Any]) -> Any:
     if statistic.kind == "documents":
         return np.concatenate(parts)
     if statistic.kind == "keyed":
-        filled = [part for part in parts if len(part)]
-        if len(filled) < 2:
-            return filled[0] if filled else parts[0]
-        return count_keys(
-            np.concatenate([part.keys for part in filled]), np.concatenate([part.counts for part in filled])
-        )
+        return add_keyed(parts)
     longest = max(parts, key=len)
     total = np.zeros(longest.shape, np.result_type(*parts))
     for part in parts:
@@ -302,8 +215,8 @@ class Stats:
 
     def keyed(self, statistic: Statistic) -> Keyed:
         """Return a statistic of kind ``keyed``."""
-        found: Keyed = self.collected[statistic]
-        return found
+        found: Keyed | Uncounted = self.collected[statistic]
+        return found.table()
 
     def total(self, statistic: Statistic) -> Any:
         """Return the sum over documents (ids, bins) of a statistic of one column: an int, a float for floats.
@@ -322,7 +235,7 @@ class Stats:
         if statistic in self.summed:
             return np.atleast_1d(self.summed[statistic])
         part = self.collected[statistic]
-        counts = part.counts if isinstance(part, Keyed) else part
+        counts = part.table().counts if isinstance(part, Keyed | Uncounted) else part
         columns = counts.reshape(len(counts), statistic.columns)
         if columns.dtype.kind == "f":
             return np.array([math.fsum(column) for column in columns.T.tolist()], np.float64)

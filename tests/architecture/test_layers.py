@@ -40,6 +40,7 @@ ORDER = (
     "resume",
     "frame",
     "measured",
+    "keyed",
     "statistic",
     "measurement",
     "uncertainty",
@@ -51,9 +52,10 @@ ORDER = (
 
 LAYER = {
     "errors": 0, "_rust": 0, "build": 0, "late": 0, "compiled": 0,
-    **dict.fromkeys(ORDER, 1), "frame_files": 1, "frame_latex": 1,
+    **dict.fromkeys(ORDER, 1), "frame_files": 1, "frame_latex": 1, "frame_rows": 1,
     "objectives": 2, "algorithm": 2, "algorithms": 2, "train": 2, "training": 2, "extend": 2, "sweep": 2,
-    "evaluate": 2, "collecting": 2, "equal_size": 2, "rarefaction": 2, "reference": 2, "transplant": 2, "bytelm": 2,
+    "evaluate": 2, "reporting": 2, "collecting": 2, "accumulating": 2,
+    "equal_size": 2, "rarefaction": 2, "reference": 2, "transplant": 2, "bytelm": 2,
     "corpora": 3, "metrics": 3,
     "run": 4, "cli": 4, "report": 4, "__main__": 4,
 }  # fmt: skip
@@ -67,6 +69,10 @@ SAME_LAYER = {
     ("extend", "objectives"),
     ("sweep", "train"),
     ("evaluate", "collecting"),
+    ("evaluate", "reporting"),
+    ("reporting", "collecting"),
+    ("reporting", "accumulating"),
+    ("collecting", "accumulating"),
     ("rarefaction", "evaluate"),
     ("cli", "report"),
     ("cli", "run"),

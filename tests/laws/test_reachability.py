@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tokbench.bpe import BpeModel
 from tokbench.merges import Merges
 from tokbench.metrics.contexts import completions, could_be_text, is_text
-from tokbench.metrics.exact_reachability import VERDICTS, reachability
+from tokbench.metrics.reachability import VERDICTS, reachability
 from tokbench.tokenizer import BpeTokenizer
 from tokbench.vocab import Vocab
 

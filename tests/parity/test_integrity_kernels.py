@@ -18,7 +18,7 @@ from tokbench.metrics import (
     trie_kernels,
     utf8_kernels,
 )
-from tokbench.metrics.ambiguity import segmentations
+from tokbench.metrics.ambiguity import segmentations, trie_of
 from tokbench.metrics.numbers import zeros_of
 from tokbench.reference import characters as slow_characters
 from tokbench.reference import code as slow_code
@@ -208,21 +208,47 @@ def test_characters(letters: list[str], data: st.DataObject) -> None:
 
 
 @given(
-    st.lists(st.text("ab ", min_size=1, max_size=3).map(str.encode), min_size=1, max_size=7),
-    st.lists(st.tuples(st.text("ab ", max_size=12).map(str.encode), st.booleans()), max_size=3),
+    st.lists(
+        st.tuples(st.text("ab ", min_size=1, max_size=3).map(str.encode), st.integers(0, 2)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.lists(st.text("ab ", max_size=12).map(str.encode), max_size=3),
+    st.integers(0, 1),
 )
-@example([b"a", b"aa"], [(b"aaa", False), (b"a" * 900, False), (b"", True)])
+@example([(b"a", 0), (b"aa", 0), (b"a", 2), (b"a", 2)], [b"aaa", b"a" * 900, b""], 0)
 @EXAMPLES
-def test_segmentations(tokens: list[bytes], texts: list[tuple[bytes, bool]]) -> None:
+def test_segmentations(tokens: list[tuple[bytes, int]], texts: list[bytes], n_spaces: int) -> None:
+    arena, places = pack([token for token, _ in tokens])
+    lanes = np.array([lane for _, lane in tokens])
+    trie = trie_of(arena, places, np.arange(len(tokens)), lanes, 3)
+    data, offsets = pack(texts)
+    found = trie_kernels.log_segmentations(data, offsets, n_spaces, *trie)
+    for lane in range(3):
+        mine = [token for token, owner in tokens if owner == lane]
+        assert slow_segmentations.build_trie(mine).total() == trie[2][:, lane].sum()
+        for value, text in zip(found[:, lane].tolist(), texts, strict=True):
+            expected = slow_segmentations.log_segmentations(b" " * n_spaces + text, mine)
+            assert math.isclose(value, expected, rel_tol=1e-12, abs_tol=1e-9)
+
+
+def test_a_trie_grows() -> None:
+    tokens = [number.to_bytes(3, "big") for number in range(5000)]
     arena, places = pack(tokens)
-    trie = trie_kernels.build_trie(arena, places, np.arange(len(tokens)))
-    assert slow_segmentations.build_trie(tokens).total() == trie[2].sum()
-    data, offsets = pack([text for text, _ in texts])
-    prefixed = np.array([space for _, space in texts], np.uint8)
-    found = trie_kernels.log_segmentations(data, offsets, prefixed, *trie)
-    for value, (text, space) in zip(found.tolist(), texts, strict=True):
-        expected = slow_segmentations.log_segmentations(b" " * space + text, tokens)
-        assert math.isclose(value, expected, rel_tol=1e-12, abs_tol=1e-9)
+    slots, rows = trie_kernels.build_trie(arena, places[:-1], places[1:])
+    assert (slots >= 0).sum() == len(rows) - 1 == len({token[:n] for token in tokens for n in (1, 2, 3)})
+    trie = trie_of(arena, places, np.arange(5000), np.zeros(5000, np.int64), 1)
+    data, offsets = pack([b"".join(tokens[::7]), tokens[3] + b"x"])
+    assert trie_kernels.log_segmentations(data, offsets, 0, *trie).tolist() == [[0], [-math.inf]]
+
+
+@given(st.lists(st.binary(max_size=4), max_size=30))
+@example([b"", b"a", b"", b"ab", b"a"])
+@EXAMPLES
+def test_number_spans(spans: list[bytes]) -> None:
+    data, offsets = pack(spans)
+    which, firsts = span_kernels.number_spans(data, offsets[:-1], offsets[1:])
+    assert (which.tolist(), firsts.tolist()) == slow_spans.number_spans(spans)
 
 
 def test_the_exact_count_is_the_twins() -> None:

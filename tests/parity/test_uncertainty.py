@@ -15,7 +15,12 @@ from scipy import stats
 import tokbench as tb
 from tokbench.reference import resampling as slow
 from tokbench.uncertainty import resampling
-from tokbench.uncertainty.interval import bootstrap_bounds, jackknife_bounds, jackknife_error
+from tokbench.uncertainty.interval import (
+    bootstrap_bounds,
+    jackknife_bounds,
+    jackknife_bounds_within,
+    jackknife_error,
+)
 from tokbench.uncertainty.resampling import Draws, Intervals, draw_counts, stream
 from tokbench.uncertainty.significance import benjamini_hochberg, bootstrap_p, holm, jackknife_p
 
@@ -115,6 +120,31 @@ def test_the_jackknife_is_that_of_its_definition(left: list[float]) -> None:
     assert (low[0], high[0]) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-9)
     if error > 1e-3:
         assert jackknife_p(row)[0] == pytest.approx(2 * stats.t.sf(0.5 / error, len(left) - 1), abs=1e-9)
+
+
+@given(
+    st.lists(st.floats(0.001, 0.999), min_size=3, max_size=12), st.sampled_from(["logit", "fisher", "log"])
+)
+@settings(deadline=None)
+def test_the_jackknife_on_a_scale_stays_in_the_range(shares: list[float], scale: Any) -> None:
+    row = np.array([shares])
+    there, back = slow.SCALES[scale]
+    low, high = jackknife_bounds_within(row, 0.95, scale)
+    if len(set(shares)) == 1:
+        assert low[0] == high[0] == shares[0]
+        return
+    moved = [there(share) for share in shares]
+    half = slow.jackknife_error(moved[1:]) * stats.t.ppf(0.975, len(moved) - 2)
+    assert low[0] == pytest.approx(back(moved[0] - half), rel=1e-9, abs=1e-9)
+    assert high[0] == pytest.approx(back(moved[0] + half), rel=1e-9, abs=1e-9)
+    assert {"logit": 0, "fisher": -1, "log": 0}[scale] <= low[0] <= high[0]
+    assert high[0] <= {"logit": 1, "fisher": 1, "log": np.inf}[scale]
+
+
+def test_a_value_at_the_end_of_its_range_has_the_plain_interval() -> None:
+    row = np.array([[1.0, 0.9, 1.0], [0.0, 0.0, 0.0]])
+    plain, within = jackknife_bounds(row, 0.95), jackknife_bounds_within(row, 0.95, "logit")
+    assert [end.tolist() for end in plain] == [end.tolist() for end in within]
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=40))

@@ -412,12 +412,15 @@ def test_unreachable_entries_are_left_out_of_reachable_v() -> None:
     # No merge makes abc, and only the letters a and b ever join.
     vocab = Vocab([bytes([byte]) for byte in range(256)] + [b"ab", b"abc"])
     tokenizer = BpeTokenizer(BpeModel(vocab, Merges([97], [98], [256]), "none"), name="merges")
-    assert reachable_ids(tokenizer).sum() == 257
-    assert not reachable_ids(tokenizer)[257]
+    # ab, and all bytes but the 13 that no UTF-8 has: C0, C1, F5 … FF.
+    assert reachable_ids(tokenizer).sum() == 1 + 256 - 13
+    assert not reachable_ids(tokenizer)[[0xC0, 0xC1, 0xF5, 0xFF, 257]].any()
     frame = tb.evaluate(
         tokenizer, corpus({"eng": ["ab"]}), metrics=["vocabulary_utilisation(vocabulary=reachable)"]
     )
-    assert frame.value("vocabulary_utilisation") == pytest.approx(1 / 257)
+    assert frame.value("vocabulary_utilisation") == pytest.approx(1 / 244)
+    with pytest.raises(MetricError, match=r"pass a tokbench\.Tokenizer"):
+        reachable_ids(Spelled("a"))
 
 
 def test_byte_fallback_splits_characters_into_lengths_of_zero() -> None:

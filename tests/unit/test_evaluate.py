@@ -278,6 +278,7 @@ def test_a_metric_value_outside_of_the_registry() -> None:
     @dataclass(frozen=True)
     class Longest(CorpusMetric):
         about = replace(describe("tokens"), name="longest")
+        reads_documents = True
 
         def statistics(self) -> tuple[Statistic, ...]:
             return (Tokens(),)
@@ -386,7 +387,7 @@ def test_intervals_are_in_the_signature_and_the_provenance() -> None:
     signature = frame.filter(metric="fertility", group="all", tokenizer="chunks3").frame["signature"].item()
     assert signature.endswith("|bootstrap:bca,R=50,seed=3,level=0.95")
     utilisation = frame.filter(metric="vocabulary_utilisation", group="all", tokenizer="chunks3").frame
-    assert utilisation["signature"].item().endswith("|jackknife:blocks=20,level=0.95")
+    assert utilisation["signature"].item().endswith("|jackknife:blocks=20,level=0.95,scale=logit")
     assert frame.provenance["arguments"] == {"baseline": "chunks1"}
     asked = evaluate(TWO, CORPUS, metrics=["family:words"], by="script", word="uax29").provenance["arguments"]
     assert asked == {"metrics": ["family:words"], "by": ["script"], "word": "uax29"}
@@ -429,7 +430,8 @@ def test_a_metric_that_reads_documents_must_say_so() -> None:
     class Declared(Longest):
         reads_documents = True
 
-    with pytest.raises(MetricError, match="set reads_documents = True"):
-        evaluate(TWO, CORPUS, metrics=[Longest()], intervals=True)
+    for intervals in (True, False):
+        with pytest.raises(MetricError, match="set reads_documents = True"):
+            evaluate(TWO, CORPUS, metrics=[Longest()], intervals=intervals)
     frame = evaluate(TWO, CORPUS, metrics=[Declared()], intervals=Intervals(blocks=2))
     assert frame.filter(group="eng", tokenizer="chunks1").frame["low"].item() < 15

@@ -14,10 +14,10 @@ from tokbench.errors import MetricError
 from tokbench.merges import Merges
 from tokbench.metrics import health_text
 from tokbench.metrics.declared import Declared
-from tokbench.metrics.exact_reachability import reachability
 from tokbench.metrics.health import Finding, Health, checks, health
 from tokbench.metrics.health_probes import PROBES
 from tokbench.metrics.health_text import outcome
+from tokbench.metrics.reachability import reachability
 from tokbench.tokenizer import BpeTokenizer, Tokenizer
 from tokbench.vocab import Vocab
 
@@ -78,7 +78,9 @@ def test_a_sound_tokenizer() -> None:
     ("check", "tokenizer", "status"),
     [
         ("C1", Spoiled(swap=(b"\x00", b"\x01")), "fail"),
-        ("C2", bytes_only("\u0301".encode()), "fail"),
+        ("C2", bytes_only("\u0301".encode()), "pass"),
+        ("C2", bytes_only("\u0301\u0302".encode()), "warn"),
+        ("C2", bytes_only(*("\u0301".encode() + bytes([byte]) for byte in b"abc")), "fail"),
         ("C2", bytes_only("\u0301a".encode()), "warn"),
         ("C3", Spoiled(swap=(b"q", b"p")), "fail"),
         ("C5", Spoiled(swap=(b"  ", b" ")), "fail"),
@@ -92,6 +94,11 @@ def test_a_sound_tokenizer() -> None:
 )  # fmt: skip
 def test_a_defect_is_seen(check: str, tokenizer: Tokenizer, status: str) -> None:
     assert health(tokenizer, only=[check]).status(check) == status
+
+
+def test_the_literal_verdict_on_marks_is_told() -> None:
+    (finding,) = health(bytes_only("\u0301".encode()), only=["C2"]).findings
+    assert (finding.status, finding.details["literal"], finding.details["pure"]) == ("pass", "fail", 1)
 
 
 def test_a_special_token_made_unasked_fails() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tokbench as tb
-from tokbench import measurement
+from tokbench import keyed, measurement
 from tokbench.errors import MetricError
 from tokbench.measurement import (
     Cell,
@@ -25,6 +25,7 @@ from tokbench.measurement import (
     Statistic,
     Stats,
     TextBatch,
+    Uncounted,
     Undefined,
     Value,
     VocabMetric,
@@ -98,6 +99,28 @@ def test_merging_keys_equals_counting_all_at_once(batches: list[list[tuple[int, 
         )
         assert merged.counts.tolist() == whole.counts.tolist()
         assert merged.counts.sum() == sum(map(len, parts))
+
+
+@given(
+    st.lists(st.lists(st.lists(st.integers(0, 3), max_size=5), max_size=3), min_size=1, max_size=4),
+    st.integers(1, 3),
+    st.sampled_from([0, 6, 1 << 23]),
+    st.sampled_from([4, 1 << 30]),
+)
+@settings(deadline=None)
+def test_ngrams_counted_late_equal_those_counted_at_once(
+    batches: list[list[list[int]]], n: int, pending: int, n_ids: int
+) -> None:
+    def uncounted(rows: list[list[int]]) -> Uncounted:
+        ids = np.array([token for row in rows for token in row], np.uint32)
+        return Uncounted(((ids, np.cumsum([0, *map(len, rows)])),), n, n_ids)
+
+    expected = uncounted([row for rows in batches for row in rows]).table()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keyed, "PENDING", pending)
+        found = keyed.add_keyed([uncounted(rows) for rows in batches]).table()
+    assert found.keys.tolist() == expected.keys.tolist()
+    assert found.counts.tolist() == expected.counts.tolist()
 
 
 def test_histograms_grow_and_keep_columns() -> None:

@@ -52,6 +52,7 @@ def _root(
 def _register() -> None:
     from tokbench.cli import (
         algorithms,
+        canonical,
         corpora,
         count,
         decode,
@@ -75,6 +76,7 @@ def _register() -> None:
         words,
         encode,
         decode,
+        canonical,
         count,
         corpora,
         metrics,

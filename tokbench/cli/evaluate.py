@@ -31,6 +31,8 @@ tokbench eval a.tiktoken --corpus flores200=DIR --by language,script,family --pe
 
 tokbench eval a.tiktoken b.tiktoken --corpus sample --metrics all,-family:cost --out report.xlsx
 
+tokbench eval a.tiktoken --corpus eng=web.parquet:text --by domain          a row for each value of that column
+
 tokbench eval --health my-tokenizer gpt2.tiktoken                           sixteen checks, no corpus
 
 tokbench eval my-tokenizer my-tokenizer@longest "my-tokenizer@dropout(p=0.1)" --corpus sample
@@ -74,7 +76,9 @@ def evaluate(
     by: Annotated[
         str,
         typer.Option(
-            "--by", metavar="COLUMN,…", help="Group by language or by columns of the corpus, several at once."
+            "--by",
+            metavar="COLUMN,…",
+            help="Group by language, columns of the corpus or a field of its records, several at once.",
         ),
     ] = "language",
     reference: Annotated[

@@ -120,4 +120,4 @@ def _interval(made: type[Metric]) -> str:
         return f"depends on its parameters ({refusal})"
     if kinds == {"documents"} and not getattr(made, "reads_documents", False):
         return "paired bootstrap over documents"
-    return "delete-a-group jackknife over blocks of documents"
+    return "delete-a-group jackknife over blocks of documents, on a scale without ends"

@@ -1,7 +1,7 @@
 """Proofs that no text produces a token, for tokenizers of other libraries: what their model does with a piece alone.
 
 The model is asked without normalizer and pre-tokenizer. BPE by rank and best paths are local (see
-`tokbench.metrics.exact_reachability`): a piece that the model itself cuts is never made. WordPiece takes the longest
+`tokbench.metrics.reachability`): a piece that the model itself cuts is never made. WordPiece takes the longest
 prefix, so it never cuts a whole word that is a piece; there normalizer and pre-tokenizer decide.
 """
 

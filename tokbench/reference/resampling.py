@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tokbench.reference.random import MASK, Random
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def draw_counts(n: int, key: int, resample: int) -> list[int]:
@@ -68,3 +68,11 @@ def holm(p: Sequence[float]) -> list[float]:
         )
 
     return [adjusted(one) for one in range(len(p))]
+
+
+SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "logit": (lambda share: math.log(share / (1 - share)), lambda odds: 1 / (1 + math.exp(-odds))),
+    "fisher": (math.atanh, math.tanh),
+    "log": (math.log, math.exp),
+}
+"""Scales without ends, and the way back."""

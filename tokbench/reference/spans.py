@@ -43,3 +43,15 @@ def add_by_row(values: Sequence[int], rows: Sequence[int]) -> list[int]:
         [3, 0, 3]
     """
     return [sum(values[begin:end]) for begin, end in pairwise(rows)]
+
+
+def number_spans(spans: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """Return which different span each is, in the order of their first appearance, and the first span of each.
+
+    Example:
+        >>> number_spans([b"a", b"b", b"a"])
+        ([0, 1, 0], [0, 1])
+    """
+    numbers: dict[bytes, int] = {}
+    which = [numbers.setdefault(span, len(numbers)) for span in spans]
+    return which, [which.index(number) for number in range(len(numbers))]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from tokbench.uncertainty.interval import bootstrap_bounds, jackknife_bounds
+from tokbench.uncertainty.interval import bootstrap_bounds, jackknife_bounds, jackknife_bounds_within
 from tokbench.uncertainty.significance import bootstrap_p, jackknife_p
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tokbench.uncertainty.interval import Scale
     from tokbench.uncertainty.resampling import Intervals
 
     Floats = NDArray[np.float64]
@@ -48,10 +49,20 @@ class Bounder(Generic[K]):
             columns, lambda rows: bootstrap_bounds(rows, settings), lambda rows: bootstrap_p(rows, settings)
         )
 
-    def jackknife(self, columns: Mapping[tuple[K, str], Floats]) -> dict[tuple[K, str], Bounds]:
-        """Return the bounds of columns that leave out blocks."""
+    def jackknife(
+        self, columns: Mapping[tuple[K, str], Floats], scale: Callable[[K], Scale]
+    ) -> dict[tuple[K, str], Bounds]:
+        """Return the bounds of columns that leave out blocks, each made on the scale of its key."""
         level = self._settings.level
-        return self._bounds(columns, lambda rows: jackknife_bounds(rows, level), jackknife_p)
+        found = self._bounds(columns, lambda rows: jackknife_bounds(rows, level), jackknife_p)
+        by_scale: dict[Scale, list[tuple[K, str]]] = {}
+        for key in columns:
+            by_scale.setdefault(scale(key[0]), []).append(key)
+        for kind, keys in by_scale.items():
+            low, high = jackknife_bounds_within(np.stack([columns[key] for key in keys]), level, kind)
+            for key, a, b in zip(keys, low, high, strict=True):
+                found[key] = replace(found[key], low=_known(a), high=_known(b))
+        return found
 
     def _bounds(
         self,

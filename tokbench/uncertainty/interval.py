@@ -9,12 +9,18 @@ them lies beside the value. The delete-a-group jackknife leaves out one of g gro
 repeated document: θ ± t_{g-1} · se, se² = (g-1)/g Σ_j (θ_(j) - mean θ_(·))². It is right for smooth values such as
 entropies; of the number of types itself it says how much one g-th of the documents matters.
 
-Sources: Efron 1987 (BCa), as scipy.stats.bootstrap computes it; Kott 2001, The Delete-a-Group Jackknife.
+θ ± t se does not know that a share lies between 0 and 1. Jackknife intervals are therefore made on a scale without ends
+and carried back: the log-odds of shares, Fisher's z of correlations, the logarithm of everything else. A value for
+which, or for some group left out, that scale is infinite (0, or a share of 1) has the plain interval, and a value that
+no group changes is its own.
+
+Sources: Efron 1987 (BCa), as scipy.stats.bootstrap computes it; Kott 2001, The Delete-a-Group Jackknife; Efron &
+Tibshirani 1993, section 12.6 (intervals on a transformed scale).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -24,6 +30,9 @@ if TYPE_CHECKING:
     from tokbench.uncertainty.resampling import Intervals
 
     Floats = NDArray[np.float64]
+
+
+Scale = Literal["logit", "fisher", "log"]
 
 
 def bootstrap_bounds(columns: Floats, settings: Intervals) -> tuple[Floats, Floats]:
@@ -79,6 +88,45 @@ def jackknife_bounds(columns: Floats, level: float) -> tuple[Floats, Floats]:
     value, half = columns[:, 0], jackknife_error(columns)
     half = half * float(stdtrit(columns.shape[1] - 2, 1 - (1 - level) / 2))
     return value - half, value + half
+
+
+_ENDED = ("share", "score", "Gini", "bits/gap", "probability")
+"""What units of numbers between 0 and 1 begin with."""
+
+
+def scale_of(unit: str) -> Scale:
+    """Return the scale on which a value of a unit has no ends.
+
+    Example:
+        >>> scale_of("share of types"), scale_of("correlation"), scale_of("bits/token")
+        ('logit', 'fisher', 'log')
+    """
+    if unit == "correlation":
+        return "fisher"
+    return "logit" if unit.startswith(_ENDED) else "log"
+
+
+def jackknife_bounds_within(columns: Floats, level: float, scale: Scale) -> tuple[Floats, Floats]:
+    """Return low and high ends as `jackknife_bounds` does, made on a scale and carried back.
+
+    Example:
+        >>> low, high = jackknife_bounds_within(np.array([[0.99, 0.985, 0.999]]), 0.95, "logit")
+        >>> bool(0 < low[0] < 0.99 < high[0] < 1)
+        True
+    """
+    from scipy.special import expit, logit
+
+    low, high = jackknife_bounds(columns, level)
+    scales: dict[Scale, tuple[Any, Any]] = {
+        "logit": (logit, expit), "fisher": (np.arctanh, np.tanh), "log": (np.log, np.exp),
+    }  # fmt: skip
+    there, back = scales[scale]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = there(columns)
+    changing = (columns != columns[:, :1]).any(axis=1)
+    within = changing & np.isfinite(moved).all(axis=1)
+    low[within], high[within] = (back(end) for end in jackknife_bounds(moved[within], level))
+    return low, high
 
 
 def jackknife_error(columns: Floats) -> Floats:
