@@ -22,7 +22,5 @@ def test_examples_are_true(name: str) -> None:
 
 def test_there_are_examples() -> None:
     finder = doctest.DocTestFinder()
-    found = [
-        each for name in MODULES for each in finder.find(importlib.import_module(name)) if each.examples
-    ]
+    found = [each for name in MODULES for each in finder.find(importlib.import_module(name)) if each.examples]
     assert len(found) > 20

@@ -212,8 +212,9 @@ impl Gram {
                         for ((i, target), stripes) in part.iter_mut().enumerate().zip(near) {
                             if !target.finished {
                                 let at = first + i;
+                                let begun = |stripe: usize| products[stripe * n_targets + at];
                                 let candidates =
-                                    this.candidates(target, &stripes, at, n_targets, products, call.anchors);
+                                    this.candidates(target, &terms[at], &stripes, begun, call.anchors);
                                 let row = &rows[at * call.anchors.width..][..call.anchors.width];
                                 target.step(row, call.anchors, &candidates, call.rules);
                             }
@@ -303,7 +304,7 @@ impl Gram {
         )
     }
 
-    /// For each of a few targets the stripes that may hold its best anchor, ascending.
+    /// For each of a few targets the stripes that may hold its best anchor with their largest products, which fall.
     fn in_the_running(
         &self,
         targets: &[Target],
@@ -311,7 +312,7 @@ impl Gram {
         terms: &[Terms],
         largest: &[f32],
         anchors: &Anchors<'_>,
-    ) -> Vec<Vec<u32>> {
+    ) -> Vec<Vec<(u32, f32)>> {
         let n_stripes = self.n.div_ceil(WIDE);
         let n_targets = largest.len() / n_stripes;
         let line = |stripe: usize| &largest[stripe * n_targets + first..][..targets.len()];
@@ -331,43 +332,51 @@ impl Gram {
         for stripe in 0..n_stripes {
             for ((found, &floor), &most) in found.iter_mut().zip(&floors).zip(line(stripe)) {
                 if f64::from(most) >= floor {
-                    found.push(stripe as u32);
+                    found.push((stripe as u32, most));
                 }
             }
+        }
+        for found in &mut found {
+            found.sort_unstable_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
         }
         found
     }
 
     /// The anchors of some stripes that may be the best, by both bytes, ascending.
+    ///
+    /// What both bytes say of the first stripes is nearer to the truth than the screen: it ends the search early.
     fn candidates(
         &self,
         target: &Target,
-        stripes: &[u32],
-        at: usize,
-        n_targets: usize,
-        products: &[[f32; WIDE]],
+        terms: &Terms,
+        stripes: &[(u32, f32)],
+        begun: impl Fn(usize) -> [f32; WIDE],
         anchors: &Anchors<'_>,
     ) -> Vec<u32> {
         let rows: Vec<(u32, f32)> = self
             .weights(target, 1.0)
             .map(|(index, weight)| (index, weight as f32))
             .collect();
+        let (near, far) = self.slacks(anchors, target, terms);
         let mut values = Vec::new();
-        for &stripe in stripes {
+        let mut best = 0.0f32;
+        for &(stripe, most) in stripes {
+            if f64::from(most) < f64::from(best) - near - far {
+                break;
+            }
             let stripe = stripe as usize;
-            let begun = &products[stripe * n_targets + at];
             let (upper, lower) = self.planes(stripe);
-            let sums = both_bytes(upper, lower, begun, &rows);
-            values.extend(self.free(stripe, &sums, target));
+            let sums = both_bytes(upper, lower, &begun(stripe), &rows);
+            for (index, value) in self.free(stripe, &sums, target) {
+                best = best.max(value);
+                values.push((index, value));
+            }
         }
-        let best = values.iter().map(|&(_, value)| value).fold(0.0, f32::max);
-        let none = Terms::new(&[], 1, 0, false);
-        let floor = f64::from(best) - 2.0 * self.slacks(anchors, target, &none).0;
-        values
-            .into_iter()
-            .filter(|&(_, value)| f64::from(value) >= floor)
-            .map(|(index, _)| index)
-            .collect()
+        let floor = f64::from(best) - 2.0 * near;
+        values.retain(|&(_, value)| f64::from(value) >= floor);
+        let mut found: Vec<u32> = values.into_iter().map(|(index, _)| index).collect();
+        found.sort_unstable();
+        found
     }
 
     /// The anchors of a stripe that the target has not chosen, with the sizes of their products.
