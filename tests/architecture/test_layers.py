@@ -78,7 +78,7 @@ SAME_LAYER = {
     ("cli", "run"),
     ("__main__", "cli"),
 }
-FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "pyspark"}
+FOREIGN = {"tokenizers", "transformers", "torch", "tiktoken", "sentencepiece", "llama_cpp", "gguf", "pyspark"}
 
 
 def _sources() -> list[tuple[str, str, Path]]:

@@ -80,6 +80,68 @@ def test_extension_and_pruning_in_one_command(run: Run, models: Path) -> None:
     assert run("transplant", "less", "--audit").returncode == 0
 
 
+def test_kept_tokens_stay_whatever_the_corpus_uses(run: Run, models: Path) -> None:
+    tokenizer = train("eng_Latn,deu_Latn", 700, SPECIAL)
+    prune = (
+        "transplant",
+        "old",
+        "--prune",
+        "--min-count",
+        "100000",
+        "--corpus",
+        "sample",
+        "--languages",
+        "eng_Latn",
+    )
+    run(*prune, "--out", "less")
+    longest = max(range(256, 700), key=lambda i: len(tokenizer.token_bytes(i)))
+    run(*prune, "--keep", f"id:{longest}", "--out", "kept")
+    size = {
+        name: json.loads((models / name / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+        for name in ("less", "kept")
+    }
+    assert size["less"] < size["kept"] < 700
+    assert "no token with the id 9999" in run(*prune, "--keep", "id:9999", "--out", "x", status=1).stderr
+
+
+def test_a_model_is_inspected(run: Run, models: Path) -> None:
+    assert models
+    said = run("transplant", "old", "--inspect").stdout
+    for word in ("model.embed_tokens.weight", "F32", "700 × 16", "not tied", "LlamaForCausalLM"):
+        assert word in said
+    assert json.loads(run("transplant", "old", "--inspect", "--json").stdout)["tokenizer"]["ids"] == 700
+
+
+RUNNER = """
+import math
+import numpy as np
+import tokbench as tb
+from tokbench.transplant.bits import Reader
+
+def uniform(folder):
+    tokenizer = tb.load(folder)
+    return Reader(lambda ids: np.full(len(ids) - 1, -math.log(tokenizer.vocab.n_ids)), tokenizer, first=0)
+"""
+
+
+def test_bits_per_byte_before_and_after(run: Run, models: Path) -> None:
+    (models / "mine.py").write_text(RUNNER, encoding="utf-8")
+    text = ("--bpb", "sample", "--languages", "eng_Latn", "--runner", "mine.py:uniform")
+    said = run("transplant", "old", "-t", "donor", "--method", "mean", "--out", "new", *text).stdout
+    for word in ("bits_per_byte", "before", "after", "eng_Latn"):
+        assert word in said
+    alone = json.loads(run("transplant", "new", *text, "--json").stdout)
+    assert "bits_per_byte" in json.dumps(alone)
+    assert (
+        "not with --dry-run" in run("transplant", "old", "-t", "donor", "--dry-run", *text, status=1).stderr
+    )
+    wrong = run(
+        "transplant", "old", "-t", "donor", "--out", "x", "--bpb", "sample", "--runner", "mine", status=1
+    )
+    assert "expected transformers, FILE.py:FUNCTION" in wrong.stderr
+    assert not (models / "x").exists()
+
+
 def test_methods_are_listed_and_explained(run: Run) -> None:
     listed = run("transplant", "--methods").stdout
     for name in ("copy", "mean", "random", "subword", "zero"):

@@ -15,7 +15,9 @@ import pytest
 
 from tests.cli.conftest import PROGRAM, Run
 
-VERBS = ["train", "extend", "eval", "encode", "decode", "count", "corpora", "metrics"]
+VERBS = [
+    "train", "extend", "eval", "encode", "decode", "count", "corpora", "metrics", "transplant", "bytes", "ngram",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_help_of_every_verb(run: Run, verb: str) -> None:
     assert len(said) > 300
 
 
-@pytest.mark.parametrize("verb", ["train", "extend", "eval", "encode", "decode", "count"])
+@pytest.mark.parametrize("verb", ["train", "extend", "eval", "encode", "decode", "count", "transplant"])
 def test_help_has_examples(run: Run, verb: str) -> None:
     said = run(verb, "--help").stdout
     assert "Examples" in said

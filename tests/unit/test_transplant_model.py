@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import pytest
 import tokbench as tb
 from tests.transplant_models import SPECIAL, WIDTH, files_of, make_model, train
 from tokbench.errors import ModelError, ParameterError, TransplantError
+from tokbench.formats.files import new_directory
 from tokbench.transplant import manifest, writing
 from tokbench.transplant.find_matrices import find_matrices
 from tokbench.transplant.going_back import audit, repeat, reverse
@@ -578,6 +578,14 @@ def test_killed_in_the_middle_there_is_no_half_directory(tmp_path: Path) -> None
     running.wait()
     running.stdout.close()
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["marker"]
-    time.sleep(0.01)
+    left = [path for path in tmp_path.iterdir() if path.name.startswith(".new.")]
+    assert len(left) == 1
+    # Neither a folder of somebody else nor one that is being filled is touched.
+    (tmp_path / ".new.mine").mkdir()
+    with new_directory(tmp_path / "new", overwrite=True) as busy:
+        assert not left[0].exists()
+        transplant(old, tmp_path / "tokenizer.json", out=tmp_path / "new", overwrite=True)
+        assert busy.is_dir()
     transplant(old, tmp_path / "tokenizer.json", out=tmp_path / "new", overwrite=True)
     assert all(check.holds for check in audit(tmp_path / "new"))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [".new.mine"]

@@ -25,6 +25,10 @@ tokbench transplant llama/ --donor qwen/ --dry-run
 
 tokbench transplant llama/ --donor qwen/ --validate "omp(k=64),omp(k=16),subword,mean"
 
+tokbench transplant llama/ --donor qwen/ --out llama-qwen --bpb 'tur=held-out.txt'
+
+tokbench transplant llama.gguf --inspect
+
 tokbench transplant llama/ --extend 8k --corpus 'tur=tr/*.txt.zst' --out llama-tur
 
 tokbench transplant llama/ --prune --corpus 'deu=de/*.txt' --out llama-deu
@@ -107,6 +111,14 @@ def transplant(
     min_count: Annotated[
         int, typer.Option("--min-count", min=1, help="With --prune: keep tokens used so often.")
     ] = 1,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="TOKEN",
+            help="With --prune: keep this token (text, or id:N) whatever the corpus uses; repeatable.",
+        ),
+    ] = None,
     corpus: parameters.OptionalCorpus = None,
     languages: parameters.Languages = None,
     pad_to: Annotated[
@@ -145,6 +157,28 @@ def transplant(
     reverse: Annotated[
         bool, typer.Option("--reverse", help="Give MODEL_DIR its old tokenizer back.")
     ] = False,
+    inspect: Annotated[
+        bool,
+        typer.Option(
+            "--inspect", help="Show the matrices with a row for each token; MODEL_DIR may be a .gguf file."
+        ),
+    ] = False,
+    bpb: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bpb",
+            metavar="SPEC",
+            help="Bits per byte of this text (as --corpus) before and after; of MODEL_DIR alone without --out.",
+        ),
+    ] = None,
+    runner: Annotated[
+        str,
+        typer.Option(
+            "--runner",
+            metavar="NAME",
+            help="What runs the models for --bpb: transformers, FILE.py:FUNCTION or MODULE:FUNCTION.",
+        ),
+    ] = "transformers",
     methods: Annotated[bool, typer.Option("--methods", help="List the methods.")] = False,
     explain: Annotated[
         str | None,
@@ -160,6 +194,7 @@ def transplant(
 ) -> None:
     """Give a model another tokenizer: exactly where both have a token, by the chosen method elsewhere."""
     from tokbench.transplant import going_back
+    from tokbench.transplant.running import find_runner
     from tokbench.transplant.transplantation import transplant as plan
 
     if methods or explain is not None:
@@ -170,6 +205,19 @@ def transplant(
     if audit:
         _audit(going_back.audit(model), as_json=as_json)
         return
+    if inspect:
+        _inspect(model, as_json=as_json)
+        return
+    if keep and not prune:
+        raise ParameterError("--keep: only with --prune")
+    if bpb is not None:
+        if dry_run or validate is not None or reverse:
+            raise ParameterError("--bpb runs a model: not with --dry-run, --validate or --reverse")
+        if out is None:
+            _bits(bpb, languages, runner, {model.name or str(model): model}, as_json=as_json)
+            return
+        # What cannot be run is said before the work, not after it.
+        find_runner(runner)
     files: dict[str, Any] = {"overwrite": overwrite, "link": not copy}
     with progress_bar() as progress:
         if reverse:
@@ -195,7 +243,7 @@ def transplant(
                 "progress": progress,
             }
             new = _tokenizer(
-                tokenizer, old_tokenizer or model, extend, prune, min_count, given["text"], progress
+                tokenizer, old_tokenizer or model, extend, prune, min_count, keep, given["text"], progress
             )
             if validate is not None:
                 _validate(model, new, parameters.split_calls(validate) or [], sample, given, as_json=as_json)
@@ -217,6 +265,8 @@ def transplant(
                 **files,
             )
     _tell(made, None if dry_run else out, as_json=as_json)
+    if bpb is not None and out is not None:
+        _bits(bpb, languages, runner, {"before": model, "after": out}, as_json=as_json)
 
 
 def parse_map(given: list[str] | None) -> dict[str, str]:
@@ -256,13 +306,16 @@ def _tokenizer(
     extend: str | None,
     prune: bool,
     min_count: int,
+    keep: list[str] | None,
     corpus: Any,
     progress: Any,
 ) -> Any:
     """Return the new tokenizer: as given, or made of the old one by extending or pruning."""
     from tokbench.extend import extend as extend_tokenizer
     from tokbench.tokenizer import Tokenizer
+    from tokbench.transplant.matching import named
     from tokbench.transplant.prune import prune as prune_tokenizer
+    from tokbench.transplant.tokens import TokenTable
 
     if sum((tokenizer is not None, extend is not None, prune)) > 1:
         raise ParameterError("give one of --tokenizer, --extend and --prune")
@@ -271,7 +324,10 @@ def _tokenizer(
     if corpus is None:
         raise ParameterError("--extend and --prune need --corpus")
     if prune:
-        return prune_tokenizer(Tokenizer.load(old), corpus, min_count=min_count).tokenizer
+        whole = Tokenizer.load(old)
+        table = TokenTable.of(whole)
+        kept = [named(table, text, "old", option="--keep") for text in keep or ()]
+        return prune_tokenizer(whole, corpus, min_count=min_count, keep=kept).tokenizer
     return extend_tokenizer(
         Tokenizer.load(old), corpus, add=parameters.parse_size(extend or ""), progress=progress
     )
@@ -288,6 +344,35 @@ def _validate(
         sys.stdout.write(frame.to_json() + "\n")
         return
     print_validation(frame)
+
+
+def _inspect(model: Path, *, as_json: bool) -> None:
+    from tokbench.report.transplant import print_inspection
+    from tokbench.transplant.inspection import inspect
+
+    found = inspect(model)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    print_inspection(found)
+
+
+def _bits(
+    specs: list[str], languages: str | None, runner: str, folders: dict[str, Path], *, as_json: bool
+) -> None:
+    """Measure bits per byte of models and print them."""
+    from tokbench.report.transplant import print_validation
+    from tokbench.transplant.bits import bits_per_byte
+    from tokbench.transplant.running import read_with
+
+    text = _open(specs, languages)
+    readers = {name: read_with(runner, folder) for name, folder in folders.items()}
+    with progress_bar() as progress:
+        frame = bits_per_byte(readers, text, progress=progress)
+    if as_json:
+        sys.stdout.write(frame.to_json() + "\n")
+        return
+    print_validation(frame, rows="text")
 
 
 def _audit(checks: list[Any], *, as_json: bool) -> None:

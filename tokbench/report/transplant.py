@@ -13,6 +13,7 @@ from tokbench.frame_files import arrow, format_value
 
 if TYPE_CHECKING:
     from tokbench.frame import MetricFrame
+    from tokbench.transplant.inspection import Inspection
     from tokbench.transplant.transplantation import Transplantation
 
 EXAMPLES = 8
@@ -61,20 +62,23 @@ def print_plan(planned: Transplantation, console: Console | None = None) -> None
         shown.print(Text(f"not copied, for example: {texts}", style="dim"))
 
 
-def print_validation(frame: MetricFrame, console: Console | None = None) -> None:
-    """Print a table for each metric: a row for each class of tokens, a column for each method, with intervals."""
+def print_validation(frame: MetricFrame, console: Console | None = None, *, rows: str = "tokens") -> None:
+    """Print a table for each metric: a row for each class of tokens (or language), a column for each method (or model).
+
+    Intervals stand behind the values.
+    """
     shown = console if console is not None else Console()
     for metric in frame.metrics:
         part = frame.filter(metric=metric)
-        rows = part.frame.to_dicts()
+        lines = part.frame.to_dicts()
         table = Table(
-            title=f"{metric} {arrow(rows[0]['direction'])}", title_justify="left", box=None, pad_edge=False
+            title=f"{metric} {arrow(lines[0]['direction'])}", title_justify="left", box=None, pad_edge=False
         )
-        table.add_column("tokens")
+        table.add_column(rows)
         table.add_column("n", justify="right")
         for name in part.tokenizers:
             table.add_column(name, justify="right")
-        cells = {(row["group"], row["tokenizer"]): row for row in rows}
+        cells = {(row["group"], row["tokenizer"]): row for row in lines}
         for group in [ALL, *part.groups]:
             n = max(int(cells[group, name]["n"]) for name in part.tokenizers)
             table.add_row(
@@ -84,6 +88,25 @@ def print_validation(frame: MetricFrame, console: Console | None = None) -> None
             )
         shown.print(table)
         shown.print()
+
+
+def print_inspection(found: Inspection, console: Console | None = None) -> None:
+    """Print the matrices with a row for each token, the tokenizer, and why they were chosen."""
+    shown = console if console is not None else Console()
+    table = Table("role", "tensor", "type", "rows × width", "file", box=None, pad_edge=False)
+    for each in found.tensors:
+        shape = " × ".join(f"{size:,}" for size in each.shape)
+        table.add_row(Text(each.role, style="bold"), Text(each.name), each.dtype, shape, Text(each.file))
+    shown.print(table)
+    tied = {True: "tied", False: "not tied", None: "not known"}[found.tied]
+    facts = {"architecture": found.architecture, "embedding and head": tied, **found.tokenizer}
+    shown.print()
+    for name, value in facts.items():
+        if value is not None:
+            said = f"{value:,}" if isinstance(value, int) and name not in ("bos_id", "eos_id") else str(value)
+            shown.print(Text.assemble((f"{name}: ", "bold"), said))
+    for each in found.notes:
+        shown.print(Text(each, style="dim"))
 
 
 def _cell(row: dict[str, object]) -> str:

@@ -52,6 +52,8 @@ class Reader:
 def bits_of(reader: Reader, text: str | bytes) -> tuple[float, int]:
     """Return the bits that a model needs for a text, and the bytes that they are for.
 
+    With a token for the beginning these are the bytes of the text, whatever a tokenizer adds to it or changes in it.
+
     Raises:
         ModelError: when the model returns another number of values, or one that is no logarithm of a probability.
     """
@@ -72,6 +74,8 @@ def bits_of(reader: Reader, text: str | bytes) -> tuple[float, int]:
             raise ModelError(message)
         bits -= float(logp.sum()) / math.log(2)
         n_bytes += sum(len(reader.tokenizer.token_bytes(i)) for i in scored)
+    if reader.first is not None:
+        n_bytes = len(text.encode() if isinstance(text, str) else text)
     return bits, n_bytes
 
 

@@ -228,26 +228,29 @@ def _distance(mine: tuple[str, ...], theirs: tuple[str, ...], old_id: int) -> tu
     return -len(shared), 0 if "eos" in shared else 1 + min(map(ORDER.index, shared)), old_id
 
 
-def named(table: TokenTable, text: str, side: str) -> int:
+def named(table: TokenTable, text: str, side: str, *, option: str = "map") -> int:
     """Return the id of a token by its text, or of ``id:NUMBER``.
 
     Raises:
-        TransplantError: when there is no such token, or several ids have that text; `side` says whose it is.
+        TransplantError: when there is no such token, or several ids have that text; `side` says whose it is,
+            `option` where it was named.
     """
     if text.startswith("id:") and text[3:].isdigit():
         token_id = int(text[3:])
         if token_id >= len(table) or table.kinds[token_id] == TokenKind.HOLE:
-            message = f"map: the {side} tokenizer has no token with the id {token_id}"
+            message = f"{option}: the {side} tokenizer has no token with the id {token_id}"
             raise TransplantError(message)
         return token_id
     data = text.encode()
     found = [token_id for token_id, each in enumerate(table.texts) if each == data]
     found = [token_id for token_id in found if table.kinds[token_id] != TokenKind.HOLE]
     if not found:
-        message = f"map: the {side} tokenizer has no token {text!r}; give its text (a space for Ġ and ▁), or id:NUMBER"
+        message = (
+            f"{option}: the {side} tokenizer has no token {text!r}; give its text (a space for Ġ and ▁), or id:NUMBER"
+        )
         raise TransplantError(message)
     if len(found) > 1:
-        message = f"map: the {side} tokens {found} are all {text!r}; name one as id:NUMBER"
+        message = f"{option}: the {side} tokens {found} are all {text!r}; name one as id:NUMBER"
         raise TransplantError(message)
     return found[0]
 
