@@ -211,6 +211,42 @@ class Algorithm(ABC):
                 message = f"{name}: must be at least {smallest}, got {value}"
                 raise ParameterError(message)
 
+    def check_above(self, **bounds: float) -> None:
+        """Refuse parameters that are not above a bound, or no number.
+
+        Raises:
+            ParameterError: naming the parameter and the bound.
+        """
+        for name, bound in bounds.items():
+            value = getattr(self, name)
+            if not value > bound:
+                message = f"{name}: must be above {bound}, got {value}"
+                raise ParameterError(message)
+
+    def check_between(self, low: float, high: float, *names: str) -> None:
+        """Refuse parameters outside of a range, whose ends are allowed.
+
+        Raises:
+            ParameterError: naming the parameter and the range.
+        """
+        for name in names:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                message = f"{name}: must be between {low} and {high}, got {value}"
+                raise ParameterError(message)
+
+    def check_choice(self, **allowed: Sequence[str]) -> None:
+        """Refuse parameters that are not among the allowed ones.
+
+        Raises:
+            ParameterError: naming the parameter and what is allowed.
+        """
+        for name, values in allowed.items():
+            value = getattr(self, name)
+            if value not in values:
+                message = f"{name}: {value!r} is not one of {', '.join(values)}"
+                raise ParameterError(message)
+
     @classmethod
     def abilities(cls) -> dict[str, str]:
         """Return what it needs and what a killed run keeps, printable."""

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from tokbench import _rust
 from tokbench.counting import available_threads
+from tokbench.memory import budget
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
@@ -75,13 +77,22 @@ def count_runs(
     pretokenizer: str,
     names: Iterable[bytes],
     *,
+    floor: int | None = None,
     threads: int | None = None,
+    memory: int | str | None = None,
+    temporary: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Runs:
     """Count the runs of pretokens `names` in all documents of a corpus, all languages together.
 
+    With `floor` runs are cut between pretokens that are neighbours at most so often. No merge of pairs that are more
+    frequent than that can tell the difference, and what is left repeats more often and takes less memory; the text
+    is read once more for it. `memory` bounds the tables while they are made ("2GB"; see ``tokbench.memory``); what
+    exceeds it goes to temporary files. The finished runs are in memory, as training needs them.
+
     Raises:
-        CorpusError: when a file cannot be read.
+        CorpusError: when a file cannot be read, or a temporary file not be written.
+        ParameterError: for a memory that is too little or no size.
         PretokenizeError: for an unknown pre-tokenizer.
 
     Example:
@@ -90,13 +101,16 @@ def count_runs(
         [((b' so', b' so'), 1), ((b'so', b' so'), 1)]
     """
     listed = tuple(names)
-    counter = _rust.RunCounter(_rust.Pretokenizer(pretokenizer), list(listed))
+    counter = _rust.RunCounter(
+        _rust.Pretokenizer(pretokenizer), list(listed), floor=floor, memory=budget(memory, temporary)
+    )
     wanted = available_threads() if threads is None else threads
     done = 0
-    for language in corpus.languages:
-        for batch in corpus.batches(language):
-            counter.add(batch.data, batch.offsets, wanted)
-            done += len(batch.data)
-            if progress is not None:
-                progress("counting", done, 0)
+    for read in (counter.add,) if floor is None else (counter.note, counter.add):
+        for language in corpus.languages:
+            for batch in corpus.batches(language):
+                read(batch.data, batch.offsets, wanted)
+                done += len(batch.data)
+                if progress is not None:
+                    progress("counting", done, 0)
     return Runs(listed, *counter.finish(wanted, progress))

@@ -1,24 +1,34 @@
 """Time PickyBPE against plain BPE, and BoundlessBPE in two passes and one, each phase by itself.
 
-    python tests/bench/boundless.py --file TEXT [--file MORE.jsonl:text] --vocab-size 32000
+    python tests/bench/boundless.py --file TEXT [--file MORE.jsonl:text] --vocab-size 32000 [--plain]
 
 Wall and CPU seconds and text per second; counting is shown apart, because all need it. Plain BPE runs in the same
 process on the same counts with the same ties. For the size of published results: two passes take fastboundlessbpe's
-Rust trainer about 603 s per GB (its paper).
+Rust trainer about 603 s per GB (its paper; that trainer is in no package registry).
+
+With ``--plain`` both passes run once more in `boundless_plain.rs`, which is our own plain program for the published
+procedure with the published data structures, compiled by ``rustc -O``: it starts from the same counted pretokens and
+runs, its merges, deletions and superwords must be equal, else nothing is compared. Its time is without reading.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
+import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tokbench import _rust
 from tokbench.algorithm import Request
-from tokbench.algorithms.boundless import Boundless, Filling, Second
+from tokbench.algorithms.boundless import Boundless, Filling, Second, floor_of
 from tokbench.algorithms.boundless_one_pass import BoundlessOnePass
 from tokbench.algorithms.picky import Picky, settings_of, train_words
 from tokbench.corpus import Corpus
@@ -28,7 +38,10 @@ from tokbench.train import start
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tokbench.algorithms.operating import Row
+    from tokbench.algorithms.picky import Words
     from tokbench.counts import PretokenCounts
+    from tokbench.runs import Runs
 
 PUBLISHED_MB_PER_S = 1000 / 603
 """fastboundlessbpe's Rust trainer, both passes, from its paper."""
@@ -61,6 +74,52 @@ def plain(counts: PretokenCounts, request: Request, rule: Picky) -> None:
     engine.run_plain(request.vocab_size, allow_smaller=False)
 
 
+def beside_plain(
+    counts: PretokenCounts, words: Words, runs: Runs, filling: Filling, size: int, tau: float
+) -> tuple[float, float]:
+    """CPU seconds and peak megabytes of the plain program on the same input.
+
+    Raises:
+        SystemExit: when its merges, deletions or superwords are not ours.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        program = folder / "boundless_plain"
+        source = Path(__file__).with_name("boundless_plain.rs")
+        subprocess.run(["rustc", "-O", "--edition", "2024", "-o", program, source], check=True)
+        table = counts.to_frame().group_by("pretoken", maintain_order=True).agg(pl.col("count").sum())
+        rows = zip(table["pretoken"], table["count"], strict=True)
+        (folder / "words").write_text("".join(f"{count} {word.hex()}\n" for word, count in rows))
+        spelled = (f"{count} {' '.join(part.hex() for part in run)}\n" for run, count in runs)
+        (folder / "runs").write_text("".join(spelled))
+        command = [str(program), str(folder / "words"), str(folder / "runs"), str(size), str(tau)]
+        reading, _ = _used([*command, "load"], folder / "nothing")
+        both, peak = _used(command, folder / "rows")
+        theirs, _, filled = (folder / "rows").read_text().partition("filled\n")
+    ours = [_shown(row[0], row, count) for row, count in zip(words.rows, words.counts.tolist(), strict=True)]
+    if theirs.splitlines() != ours:
+        raise SystemExit("the plain program makes other words")
+    if filled.splitlines() != [_shown(*step) for step in filling.steps]:
+        raise SystemExit("the plain program makes other superwords")
+    return both - reading, peak
+
+
+def _shown(operation: str, row: Row, count: int) -> str:
+    if operation == "delete":
+        return f"delete {row[1].hex()}"
+    return f"{operation} {row[1].hex()} {row[2].hex()} {count}"
+
+
+def _used(command: list[str], out: Path) -> tuple[float, float]:
+    with out.open("w") as file:
+        process = subprocess.Popen(command, stdout=file)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} failed with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
 def main() -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(
@@ -73,6 +132,10 @@ def main() -> None:
     parser.add_argument("--tau", type=float, nargs="*", default=[0.9, 0.6])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--one-pass", action="store_true")
+    parser.add_argument(
+        "--cut", action="store_true", help="cut runs where no superword can join, as with --memory"
+    )
+    parser.add_argument("--plain", action="store_true", help="run our plain program for both passes, too")
     given = parser.parse_args()
     corpus = Corpus.from_files({"all": given.file}, document=given.document)
     request = Request(
@@ -104,9 +167,11 @@ def main() -> None:
         words = train_words(counts, wanted, rule, n_tokens=given.vocab_size, request=counted)
     with clock.phase("boundless: runs"):
         names = admitted("letter", words.whole())
-        runs = count_runs(corpus, counts.pretokenizer, names, threads=given.threads)
+        floor = floor_of(words, given.vocab_size)
+        cut = floor if given.cut else None
+        runs = count_runs(corpus, counts.pretokenizer, names, floor=cut, threads=given.threads)
     with clock.phase("boundless: superwords"):
-        filling = Filling(words, Second(runs, wanted, request, floor=int(words.counts[-1])))
+        filling = Filling(words, Second(runs, wanted, request, floor=floor))
         while len(filling.inventory) < given.vocab_size and filling.step():
             pass
     parts = ["counting", *(name for name in clock.wall if name.startswith("boundless"))]
@@ -116,6 +181,13 @@ def main() -> None:
         f"    {len(runs):,} runs, {len(filling.supers):,} superwords; counting and both passes {wall:.2f} s wall, "
         f"{cpu:.2f} s CPU: {speed:.1f} MB/s, {speed / PUBLISHED_MB_PER_S:.0f} × the published trainer"
     )
+    if given.plain:
+        seconds, peak = beside_plain(counts, words, runs, filling, given.vocab_size, rule.tau)
+        passes = clock.cpu["boundless: words"] + clock.cpu["boundless: superwords"]
+        print(
+            f"{'the same passes, plainly':34} {'':17}{seconds:8.2f} s CPU   peak {peak:,.0f} MB\n"
+            f"    equal words and superwords; both passes of ours {passes:.2f} s CPU: {seconds / passes:.0f} × faster"
+        )
     if given.one_pass:
         with clock.phase("boundless in one pass"):
             found = BoundlessOnePass().finish(request)

@@ -42,6 +42,26 @@ def test_score_and_sample(run: Run, given: list[str]) -> None:
     assert one == run("bytes", "sample", "the", "--max-bytes", "9", "--temperature", "0", *given).stdout
 
 
+def test_naive_against_exact(run: Run, given: list[str], tmp_path: Path) -> None:
+    shown = run("bytes", "compare", "--chart", "readings.svg")
+    for cut in ("the same prompt with the space", "inside of a word", "Chinese", "inside of an identifier"):
+        assert cut in shown.stdout
+    assert "wrote readings.svg" in shown.stderr
+    drawn = (tmp_path / "readings.svg").read_text(encoding="utf-8")
+    assert drawn.count("<rect") == 1 + 5 * 3
+    found = json.loads(run("bytes", "compare", "the ca", "t", "--json", "--chart", "one.html", *given).stdout)
+    assert "".join(found[0]["tokens"]) == "the ca"
+    assert found[0]["readings"]["exact"]["distance"] == 0
+    assert "<table>" in (tmp_path / "one.html").read_text(encoding="utf-8")
+
+
+def test_a_comparison_that_cannot_be_made(run: Run, given: list[str], tmp_path: Path) -> None:
+    assert "needs a model" in run("bytes", "compare", "the ca", "t", status=1).stderr
+    assert "say what should follow" in run("bytes", "compare", "the ca", *given, status=1).stderr
+    assert ".svg or .html" in run("bytes", "compare", "--chart", "c.png", status=1).stderr
+    assert not (tmp_path / "c.png").exists()
+
+
 def test_what_is_wrong_is_said(run: Run, given: list[str]) -> None:
     assert "did you mean 'uniform'" in run("bytes", "next", "a", "--model", "unifrom", status=1).stderr
     assert "needs a tokenizer" in run("bytes", "next", "a", "--model", "uniform", status=1).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.algorithm import Request
-from tokbench.algorithms.boundless import Boundless
+from tokbench.algorithms.boundless import Boundless, Filling, Second, floor_of
 from tokbench.algorithms.boundless_one_pass import BoundlessOnePass
-from tokbench.algorithms.picky import Picky
+from tokbench.algorithms.picky import Picky, settings_of, train_words
 from tokbench.corpus import Corpus
+from tokbench.counts import count
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.pretokenize import Pretokenizer
 from tokbench.reference import boundless as twin
-from tokbench.reference import bpe
+from tokbench.reference import bpe, picky
+from tokbench.runs import admitted, count_runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tokbench.algorithms.operating import Finished
 
 TEXT = st.text("ab é7.'\n", max_size=60)
@@ -39,15 +44,37 @@ def encoded(found: Finished, text: str) -> list[bytes]:
     return twin.encode(pretokens, rows, found.supers)
 
 
+def plain_without_overlaps(words: dict[bytes, int], n_merges: int) -> list[tuple[bytes, bytes, int]]:
+    """Plain BPE whose pairs count as often as they can be merged: recounted from the words before every merge."""
+    split = {word: [bytes([byte]) for byte in word] for word in words}
+    made: set[bytes] = set()
+    steps = []
+    while len(made) < n_merges:
+        pairs: dict[tuple[bytes, bytes], int] = {}
+        for word, tokens in split.items():
+            for pair in set(pairwise(tokens)):
+                joined = picky.merged(tokens, *pair)
+                pairs[pair] = pairs.get(pair, 0) + words[word] * (len(tokens) - len(joined))
+        if not pairs:
+            break
+        left, right = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        steps.append((left, right, pairs[left, right]))
+        made.add(left + right)
+        split = {word: picky.merged(tokens, left, right) for word, tokens in split.items()}
+    return steps
+
+
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, MORE)
 def test_picky_above_one_is_plain_without_overlaps(texts: list[str], more: int) -> None:
-    found = Picky(tau=1.1).finish(request(texts, 256 + more))
+    asked = request(texts, 256 + more)
+    found = Picky(tau=1.1).finish(asked)
     words: dict[bytes, int] = {}
     for text in texts:
         for pretoken in Pretokenizer("o200k").split(text):
             words[pretoken] = words.get(pretoken, 0) + 1
     assert all(operation == "merge" for operation, _, _ in found.steps)
+    assert [(row[1], row[2], count) for _, row, count in found.steps] == plain_without_overlaps(words, more)
     with_overlaps = Picky(tau=1.1, overlap=True).finish(request(texts, 256 + more))
     plain = bpe.train({"all": words}, vocab_size=256 + more, alphabet_order="byte", tie_break="lexmin")
     steps = [(plain.tokens[left], plain.tokens[right]) for left, right, _ in plain.merges]
@@ -65,6 +92,40 @@ def test_deleted_tokens_never_appear(texts: list[str], more: int, tau: float, pa
     model = found.model()
     assert len(model.vocab) == len(found.inventory)
     assert model.hidden.isdisjoint(model.vocab)
+
+
+@settings(max_examples=80, deadline=None)
+@given(TEXTS, st.integers(0, 30), TAU, st.sampled_from([1, 3]))
+def test_runs_cut_at_the_floor_give_the_same_superwords(
+    texts: list[str], more: int, tau: float, threads: int
+) -> None:
+    texts = [f"{text} so so ab 7 so so ab" for text in texts]
+    counts = count(Corpus.from_texts({"all": texts}), "o200k")
+    size = 256 + more
+    asked = replace(request(texts, size), source=counts)
+    wanted = settings_of(Picky(), asked, counts, alphabet="bytes")
+    made = []
+    for cut in (True, False):
+        words = train_words(counts, wanted, Picky(tau=tau), n_tokens=size, request=asked)
+        floor = floor_of(words, size) if cut else None
+        corpus = Corpus.from_texts({"all": texts})
+        runs = count_runs(corpus, "o200k", admitted("letter", words.whole()), floor=floor, threads=threads)
+        filling = Filling(words, Second(runs, wanted, asked))
+        while len(filling.inventory) < size and filling.step():
+            pass
+        made.append((filling.steps, filling.supers, list(filling.inventory.tokens)))
+    assert made[0] == made[1]
+
+
+def test_a_memory_budget_changes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokbench.memory.LEAST", 1)
+    corpus = Corpus.from_texts({"all": [f"a b c{'d' * (number % 7)} a b\n" * 3 for number in range(3000)]})
+    names = [b"a", b" a", b" b", b" c", *(b" c" + b"d" * number for number in range(7))]
+    whole = count_runs(corpus, "o200k", sorted(set(names)))
+    bounded = count_runs(corpus, "o200k", sorted(set(names)), memory=1, temporary=tmp_path, threads=2)
+    assert dict(bounded) == dict(whole)
+    assert list(bounded) == list(whole)
+    assert list(tmp_path.iterdir()) == []
 
 
 @settings(max_examples=60, deadline=None)

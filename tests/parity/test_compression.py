@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,10 +14,15 @@ import tokbench as tb
 from tokbench import _rust
 from tokbench.algorithm import ALGORITHMS
 from tokbench.codes import coded_bytes
+from tokbench.counts import PretokenCounts
 from tokbench.errors import ParameterError
-from tokbench.objectives.compression import order0_gain, replaced
+from tokbench.objectives.compression import GreedyLz78, GreedyOrder0, order0_gain, replaced
 from tokbench.reference import compression as slow
+from tokbench.reference import compression_greedy as greedy
 from tokbench.tokenizer import BpeTokenizer
+
+if TYPE_CHECKING:
+    from tokbench.objectives.protocol import Objective
 
 N_SYMBOLS = 3
 
@@ -68,6 +74,47 @@ def test_a_known_case_is_pruned_alike() -> None:
     for give_up in (1, 2, 3):
         fast = _native(documents, merges, give_up, 10.0, 6.0)
         assert fast == slow.prune(documents, merges, give_up=give_up, novelty=10.0, token=6.0)
+
+
+WORDS = st.lists(
+    st.lists(st.sampled_from([b"a", b"b", b"c", b"aa", b"abab", "é".encode()]), min_size=1, max_size=4).map(
+        b"".join
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(WORDS, st.integers(0, 12), st.integers(1, 12), st.booleans())
+def test_greedy_order_0_equals_the_twin(
+    words: list[bytes], n_merges: int, candidates: int, stop: bool
+) -> None:
+    expected = greedy.choose(words, n_merges=n_merges, candidates=candidates, code="order0", stop=stop)
+    assert _chosen(words, n_merges, GreedyOrder0(candidates=candidates, stop=stop)) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(WORDS, st.integers(0, 12), st.integers(1, 12), st.integers(1, 4))
+def test_greedy_lz78_equals_the_twin(words: list[bytes], n_merges: int, candidates: int, every: int) -> None:
+    expected = greedy.choose(words, n_merges=n_merges, candidates=candidates, code="lz78", every=every)
+    stream = np.frombuffer(b"".join(words), dtype=np.uint8).astype(np.uint32)
+    first = np.zeros(len(stream), dtype=bool)
+    first[np.cumsum([0, *map(len, words)])[:-1]] = True
+    objective = GreedyLz78(stream, first, candidates=candidates, every=every)
+    assert _chosen(words, n_merges, objective) == expected
+
+
+def _chosen(words: list[bytes], n_merges: int, objective: Objective) -> list[tuple[bytes, bytes]]:
+    made = tb.train(
+        PretokenCounts.from_mapping({"all": Counter(words)}),
+        vocab_size=256 + n_merges,
+        objective=objective,
+        alphabet_order="byte",
+        allow_smaller=True,
+    )
+    assert made.merges is not None
+    return [(made.token_bytes(left), made.token_bytes(right)) for left, right, _ in made.merges]
 
 
 def test_order_0_gain_is_the_difference_of_two_streams() -> None:

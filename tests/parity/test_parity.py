@@ -23,6 +23,7 @@ from tokbench.settings import Settings
 from tokbench.train import start
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 Counts = dict[str, dict[bytes, int]]
@@ -178,8 +179,12 @@ def theirs(train: list[list[str]], dev: list[list[str]] | None, **options: Any) 
     return [(left, right) for left, right in json.loads(tokenizer.to_str())["model"]["merges"]]
 
 
-def ours(train: list[list[str]], dev: list[list[str]] | None, **options: Any) -> list[tuple[str, str]]:
-    def counted(sides: list[list[str]]) -> PretokenCounts:
+def balanced_as_theirs(
+    train: list[list[str]], dev: list[list[str]] | None, **options: Any
+) -> tuple[dict[str, Any], Balanced]:
+    """The rule by their options, and a run of it."""
+
+    def counted(sides: list[list[str]]) -> Counts:
         pre = pre_tokenizers.ByteLevel(add_prefix_space=False)
         columns: Counts = {}
         for number, lines in enumerate(sides):
@@ -189,42 +194,97 @@ def ours(train: list[list[str]], dev: list[list[str]] | None, **options: Any) ->
                     del piece
                     data = line[first:last].encode()
                     column[data] = column.get(data, 0) + 1
-        return PretokenCounts.from_mapping(columns)
+        return columns
 
     n_languages = len(train)
-    window = (options["window_size"], options["alpha"] / n_languages) if "window_size" in options else None
-    rule = _rust.Parity(
-        first_column=0 if dev is None else n_languages,
-        weights=[1] * n_languages,
-        ratio=options.get("ratio"),
-        global_merges=options.get("global_merges", 0),
-        window=window,
-        stop=False,
-    )
-    made = Balanced(counted(train), None if dev is None else counted(dev), rule)
+    rule: dict[str, Any] = {
+        "first_column": 0 if dev is None else n_languages,
+        "weights": [1] * n_languages,
+        "ratio": options.get("ratio"),
+        "global_merges": options.get("global_merges", 0),
+        "window": (options["window_size"], options["alpha"] / n_languages)
+        if "window_size" in options
+        else None,
+        "stop": False,
+    }
+    return rule, balanced(counted(train), None if dev is None else counted(dev), rule)
+
+
+def ours(train: list[list[str]], dev: list[list[str]] | None, **options: Any) -> list[tuple[str, str]]:
+    _, made = balanced_as_theirs(train, dev, **options)
     tokenizer = made.train(wanted(options["num_merges"], min_frequency=options["min_frequency"]), {})
     assert tokenizer.merges is not None
     show = [printable(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size)]
     return [(show[left], show[right]) for left, right, _ in tokenizer.merges]
 
 
-@settings(deadline=None, max_examples=150)
+class Watched(ParityAware):
+    """Notes the first step at which their trainer is in trouble.
+
+    That is when every language that still has pairs has had its share of the window, and another one has none left.
+    Their selection then falls back on language 0 whether it has pairs or not: it goes on looking for ever, or gives
+    selections to a language without pairs. Ours serves the language that is best off, as before one ran out.
+    """
+
+    trouble: int | None = None
+
+    def _select(self, lengths: Sequence[int]) -> int | None:
+        assert self.window is not None
+        size, share = self.window
+        left = [one for one in range(self.n_languages) if one not in self.exhausted]
+        all_had = left and all(self._recent.count(one) / size > share for one in left)
+        if self.trouble is None and self.exhausted and all_had:
+            self.trouble = len(self.served)
+        return super()._select(lengths)
+
+
+def comparable(train: list[list[str]], dev: list[list[str]] | None, **options: Any) -> int:
+    """The merges after which the two trainers part, or all of them."""
+    n_merges: int = options["num_merges"]
+    if "window_size" not in options:
+        return n_merges
+    rule, run = balanced_as_theirs(train, dev, **options)
+    watched = Watched(len(train), **rule)
+    driven(run, wanted(n_merges, min_frequency=options["min_frequency"]), watched)
+    return n_merges if watched.trouble is None else watched.trouble
+
+
+@settings(deadline=None, max_examples=250)
 @given(
-    st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4),
-    st.integers(0, 12),
+    st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=5),
+    st.integers(0, 25),
     st.sampled_from([0, 2, 3]),
     st.sampled_from([0, 2]),
     st.sampled_from(["dev", "ratio", "train"]),
+    st.none() | st.tuples(st.sampled_from([1, 2, 3, 10, 100]), st.sampled_from([0.3, 1.0, 1.2, 2.0, 9.0])),
 )
 def test_hugging_face_makes_the_same_merges(
-    sides: list[tuple[list[str], list[str]]], n_merges: int, least: int, first: int, measured: str
+    sides: list[tuple[list[str], list[str]]],
+    n_merges: int,
+    least: int,
+    first: int,
+    measured: str,
+    window: tuple[int, float] | None,
 ) -> None:
     train, dev = [side[0] for side in sides], [side[1] for side in sides]
     options: dict[str, Any] = {"num_merges": n_merges, "min_frequency": least, "global_merges": first}
     if measured == "ratio":
         options["ratio"] = [1.0 + 0.3 * number for number in range(len(train))]
+    if window is not None:
+        options |= {"variant": "window", "window_size": window[0], "alpha": window[1]}
     side = dev if measured == "dev" else None
+    options["num_merges"] = comparable(train, side, **options)
     assert ours(train, side, **options) == theirs(train, side, **options)
+
+
+def test_a_language_that_ran_out_is_not_served_again() -> None:
+    """Their trainer never returns from this: both languages left have had more than alpha / 4 of the window."""
+    no_pair_twice = "ZYXWVUTSRQPONMLKJIHGFEDCBAzyxwvutsrqponmlkjihgfedcba"
+    train = [[no_pair_twice], ["xyxyxyxy"] * 2, ["pqpqpqpq"] * 2, [no_pair_twice]]
+    options: dict[str, Any] = {"num_merges": 6, "min_frequency": 2, "variant": "window", "window_size": 2}
+    assert comparable(train, None, **options, alpha=1.0) == 2
+    assert ours(train, None, **options, alpha=1.0)[:3] == [("x", "y"), ("p", "q"), ("pq", "pq")]
+    assert comparable(train, None, **options, alpha=4.0) == 6
 
 
 @pytest.mark.shared

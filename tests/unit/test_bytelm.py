@@ -16,6 +16,7 @@ from tokbench.bytelm import (
     ByteEnsemble,
     ByteLM,
     FunctionLM,
+    Reencoding,
     aligned,
     complete,
     fill_in_the_middle,
@@ -266,7 +267,7 @@ def test_tokens_and_bytes(tokenizer: BpeTokenizer) -> None:
     assert exact.probability[the] + exact.probability[th] == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("name", ["byte_lm", "models", "sampling", "token_lm"])
+@pytest.mark.parametrize("name", ["byte_lm", "comparison", "models", "sampling", "token_lm"])
 def test_the_examples_of_the_documentation(name: str) -> None:
     outcome = doctest.testmod(importlib.import_module(f"tokbench.bytelm.{name}"))
     assert outcome.attempted
@@ -290,3 +291,26 @@ def test_sentencepiece_models(shared: Path, name: str) -> None:
             assert model.cover.allows(place, token)
             place = model.cover.step(place, token)
         assert model.cover.ends(place)
+
+
+def test_llama_2_by_its_merges(shared: Path) -> None:
+    """A SentencePiece model that leaves text as it is gets the native test of validity, bytes of fallback included."""
+    pytest.importorskip("sentencepiece", reason="reads SentencePiece models")
+    loaded = tb.load(shared / "data" / "tokenizers" / "llama" / "llama2_tokenizer.model")
+    n_ids = loaded.vocab.n_ids
+    rows = reference.random_rows(n_ids, window=1, seed=0)
+    model = ByteLM(FunctionLM(rows, n_ids, bos_id=1, eos_id=2, window=1), loaded)
+    assert model.cover.path == "merges by rank"
+    slow = Reencoding(loaded, model.trie, lead=b" ")
+    for text in ["It's  12 o'clock", "日本語テキスト 𓀀𓀁 é", "\n\n  x = f(y)"]:
+        place = model.cover.root()
+        tokens: tuple[int, ...] = ()
+        for token in loaded.encode(text).tolist():
+            assert model.cover.allows(place, token), (text, token)
+            # Neighbours of the real one, by bytes: the same answer as encoding gives, where a witness proves it.
+            for other in range(max(3, token - 3), min(n_ids, token + 4)):
+                if slow.allows(tokens, other):
+                    assert model.cover.allows(place, other), (text, tokens, other)
+            place, tokens = model.cover.step(place, token), (*tokens, token)
+        assert model.cover.ends(place)
+    assert model.next_byte("It").probabilities.sum() == pytest.approx(1, abs=1e-9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tokbench import _rust
 from tokbench.algorithm import About, Algorithm, Request, register
-from tokbench.algorithms.operating import Finished, Inventory, check_choice
+from tokbench.algorithms.operating import Finished, Inventory
 from tokbench.algorithms.picky import (
     ALPHABETS,
     KNOWN,
@@ -42,7 +42,7 @@ class Boundless(Algorithm):
     about: ClassVar[About] = About(
         name="boundless",
         aliases=("boundlessbpe",),
-        summary="BoundlessBPE in two passes: superwords across pretokens displace the rarest word merges",
+        summary="BoundlessBPE, two passes: superwords displace the rarest word merges",
         definition=(
             "Pass 1 trains a word model of V tokens (picky with tau). Pass 2 counts, in each document, the maximal "
             "runs of at least two consecutive pretokens that the word model encodes as one token and that could_merge "
@@ -72,8 +72,7 @@ class Boundless(Algorithm):
     default_pretokenizer: ClassVar[str] = "o200k"
 
     def __post_init__(self) -> None:
-        check_choice("parts", self.parts, ("bytes", "present"))
-        check_choice("alphabet", self.alphabet, ALPHABETS)
+        self.check_choice(parts=("bytes", "present"), alphabet=ALPHABETS)
         check_tau(self.tau)
         admitted(self.could_merge, [])
         self.check_least(supers=0)
@@ -95,15 +94,19 @@ class Boundless(Algorithm):
         n_tokens = request.vocab_size - len(request.special_tokens)
         rule = Picky(tau=self.tau, parts=self.parts, alphabet=self.alphabet)
         words = train_words(counts, settings, rule, n_tokens=n_tokens - (self.supers or 0), request=request)
+        floor = floor_of(words, n_tokens) if self.supers is None else None
+        memory = request.counting.get("memory")
         runs = count_runs(
             corpus,
             counts.pretokenizer,
             admitted(self.could_merge, words.whole()),
+            # Cutting reads the text once more and changes no merge: it is worth that only where memory is short.
+            floor=None if memory is None else floor,
             threads=request.threads,
+            memory=memory,
+            temporary=request.counting.get("temporary"),
             progress=request.progress,
         )
-        # A superword is taken while it counts more than the words that are left.
-        floor = int(words.counts[-1]) if len(words.rows) and self.supers is None else None
         filling = Filling(words, Second(runs, settings, request, floor=floor))
         goal = n_tokens
         if self.supers is not None:
@@ -128,6 +131,20 @@ class Boundless(Algorithm):
             special_tokens=request.special_tokens,
             settings=settings.as_dict(),
         )
+
+
+def floor_of(words: Words, n_tokens: int) -> int | None:
+    """Return what every superword counts more than; None where words alone do not fill the vocabulary.
+
+    A superword is taken only while it counts more than the next word, so never one below the rarest word.
+    """
+    inventory = Inventory(words.alphabet)
+    for row in words.rows:
+        inventory.apply(row)
+    if len(inventory) < n_tokens or not words.rows:
+        return None
+    counts: list[int] = words.counts.tolist()
+    return min(count for row, count in zip(words.rows, counts, strict=True) if row[0] == "merge")
 
 
 class Filling:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tokbench.algorithm import About, Algorithm, Request, register
 from tokbench.algorithms.boundless import Second
-from tokbench.algorithms.operating import Finished, Inventory, check_choice
+from tokbench.algorithms.operating import Finished, Inventory
 from tokbench.algorithms.picky import ALPHABETS, KNOWN, check_tau, settings_of, spellings, word_engine
 from tokbench.errors import ExhaustedError, ParameterError
 from tokbench.objectives.picky import Picky as PickyObjective
@@ -34,7 +34,7 @@ class BoundlessOnePass(Algorithm):
 
     about: ClassVar[About] = About(
         name="boundless_one_pass",
-        summary="BoundlessBPE in one pass: word merges and super-merges compete from the start",
+        summary="BoundlessBPE, one pass: words and superwords compete from the start",
         definition=(
             "In each step the most frequent pair inside of pretokens is compared with the most frequent pair of "
             "neighbours in runs of admitted pretokens, and the more frequent of the two is merged. A pretoken takes "
@@ -60,9 +60,7 @@ class BoundlessOnePass(Algorithm):
     default_pretokenizer: ClassVar[str] = "o200k"
 
     def __post_init__(self) -> None:
-        check_choice("ties", self.ties, ("supers", "words"))
-        check_choice("rules", self.rules, ("exact", "literal"))
-        check_choice("alphabet", self.alphabet, ALPHABETS)
+        self.check_choice(ties=("supers", "words"), rules=("exact", "literal"), alphabet=ALPHABETS)
         check_tau(self.tau)
         admitted(self.could_merge, [])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -52,7 +53,7 @@ class Compression(Algorithm):
     parallel_dev: ClassVar[bool] = False
     about: ClassVar[About] = About(
         name="compression",
-        summary="BPE whose token stream costs fewer bits at the same size: merge too much, then prune by code length",
+        summary="fewer coded bits at the same size: merge too much, prune by code length",
         definition=(
             "code=mixed: plain BPE to candidates·V tokens; then tokens are given up, the cheapest first, until V "
             "remain. A given-up token takes part in merging but falls into the parts of its merge at the end. Its "
@@ -73,7 +74,7 @@ class Compression(Algorithm):
             "the number of pairs compared at each step (64); 1 is plain BPE",
             "novelty": "mixed: bits for each distinct pair of neighbouring tokens",
             "token": "mixed: bits for each token of the text, so that the text does not grow longer",
-            "sample": "megabytes of training text to measure on: every k-th document, evenly over the corpus",
+            "sample": "megabytes of training text to measure on; documents are drawn by a hash of their bytes",
             "every": "lz78: steps between two measurements",
             "stop": "order0: end training when no candidate gains",
         },
@@ -128,8 +129,10 @@ class Compression(Algorithm):
             made = plain(request.vocab_size, objective=objective, smaller=self.stop or request.allow_smaller)
         else:
             start = plain(request.vocab_size, objective=_Nothing(), smaller=True)
-            ids = np.concatenate([start.encode(document.data) for document in measured])
-            first = np.concatenate([_begins(counts.pretokenizer, document.data) for document in measured])
+            # Phrases run on from one document to the next: sorted, so that the order of files changes nothing.
+            stream = sorted(document.data for document in measured)
+            ids = np.concatenate([start.encode(data) for data in stream])
+            first = np.concatenate([_begins(counts.pretokenizer, data) for data in stream])
             lz = GreedyLz78(ids, first, candidates=int(candidates), every=self.every)
             made = plain(request.vocab_size, objective=lz, smaller=request.allow_smaller)
         assert made.training is not None
@@ -143,9 +146,7 @@ class Compression(Algorithm):
         return BpeTokenizer(made.model, name="trained", training=Training(settings, made.training.log))
 
     def _checked(self) -> float:
-        if self.code not in CODES:
-            message = f"code: {self.code!r} is none of {', '.join(CODES)}"
-            raise ParameterError(message)
+        self.check_choice(code=CODES)
         candidates = self.candidates
         if candidates is None:
             candidates = 1.2 if self.code == "mixed" else 64.0
@@ -209,16 +210,21 @@ class _Nothing:
 
 
 def _sample(corpus: Corpus, every: int) -> Corpus:
-    """Return every `every`-th document of each language."""
+    """Return one of `every` documents of each language, at least one, drawn by hash: their order has no part in it."""
     if every == 1:
         return corpus
-    texts = {
-        language: [
-            document.data for index, document in enumerate(corpus.documents(language)) if index % every == 0
-        ]
-        for language in corpus.languages
-    }
+    texts = {}
+    for language in corpus.languages:
+        drawn = sorted(_digest(document.data) for document in corpus.documents(language))
+        kept = set(drawn[: math.ceil(len(drawn) / every)])
+        texts[language] = sorted(
+            document.data for document in corpus.documents(language) if _digest(document.data) in kept
+        )
     return Corpus.from_texts(texts)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _begins(pretokenizer: str, data: bytes) -> NDArray[np.bool_]:

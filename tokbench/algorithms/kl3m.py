@@ -30,7 +30,7 @@ class Kl3m(Algorithm):
     checkpoints: ClassVar[str] = "counts and merges"
     about: ClassVar[About] = About(
         name="kl3m",
-        summary="tokens of at most 3 characters, padded to a power of two (4096, 8192, 16384)",
+        summary="tokens of at most 3 characters, padded to a power of two (4096, 8192 …)",
         definition=(
             "Plain BPE with max_token_length 3 and min_frequency 10 unless given. Where no pair is left, reserved "
             "special tokens take the ids up to the size, so that it is exact and every size has the same boundary: "

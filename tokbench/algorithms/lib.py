@@ -77,10 +77,7 @@ class LessIsBetter(Algorithm):
 
     def __post_init__(self) -> None:
         self.check_least(epochs=1, article=1, life=1, max_length=1, max_lines=1, max_gap=0)
-        for name in ("memory_in", "memory_out", "update_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                message = f"{name}: must be between 0 and 1, got {getattr(self, name)}"
-                raise ParameterError(message)
+        self.check_between(0, 1, "memory_in", "memory_out", "update_rate")
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `seed` is known."""

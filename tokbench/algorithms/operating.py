@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tokbench.bpe import BpeModel, Training
-from tokbench.errors import ParameterError
 from tokbench.merges import Merges
 from tokbench.operations import Operations
 from tokbench.tokenizer import BpeTokenizer
@@ -178,14 +177,3 @@ class Finished:
     @cached_property
     def _first_pairs(self) -> dict[bytes, Pair]:
         return {row[1] + row[2]: (row[1], row[2]) for row in reversed(self.kept) if row[0] == "merge"}
-
-
-def check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse a value that is not among the allowed ones.
-
-    Raises:
-        ParameterError: naming the parameter and what is allowed.
-    """
-    if value not in allowed:
-        message = f"{name}: {value!r} is not one of {', '.join(map(repr, allowed))}"
-        raise ParameterError(message)

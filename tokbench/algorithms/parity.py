@@ -40,7 +40,7 @@ class Parity(Algorithm):
     about: ClassVar[About] = About(
         name="parity",
         aliases=("parity_aware",),
-        summary="parity-aware BPE: each step serves the language that needs the most tokens for the same text",
+        summary="parity-aware: each step serves the language that needs the most tokens",
         definition=(
             "One merge list for all languages. Each step looks for the language l with the most tokens on a parallel "
             "development set (--dev; first on ties), takes the most frequent pair in the training text of l alone, and "
@@ -69,16 +69,18 @@ class Parity(Algorithm):
             "min_frequency is 2 unless given. The published script and Hugging Face's trainer break ties by "
             "tie_break=lexmax. The languages of the development set and of the training text must have the same "
             "names. A file that is its own document is read by lines as development text. balance=train serves mostly "
-            "the language with the most text: Hugging Face's trainer does so when it gets neither dev nor ratio."
+            "the language with the most text: Hugging Face's trainer does so when it gets neither dev nor ratio. With "
+            "variant=window its trainer never returns once every language with pairs left has had its share and "
+            "another has none left; here the language that is best off is served then."
         ),
     )
 
     def __post_init__(self) -> None:
-        _one_of("variant", self.variant, "base", "window")
-        _one_of("threshold", self.threshold, "languages", "columns")
-        _one_of("on_exhausted", self.on_exhausted, "continue", "stop")
+        self.check_choice(
+            variant=("base", "window"), threshold=("languages", "columns"), on_exhausted=("continue", "stop")
+        )
         if self.balance is not None:
-            _one_of("balance", self.balance, "dev", "ratio", "train")
+            self.check_choice(balance=("dev", "ratio", "train"))
         if self.window < 1:
             raise ParameterError(f"window: must hold at least 1 selection, got {self.window}")
         if not (math.isfinite(self.alpha) and self.alpha > 0):
@@ -272,11 +274,6 @@ def _settings(
         **known,
         **cut,
     )
-
-
-def _one_of(name: str, value: str, *allowed: str) -> None:
-    if value not in allowed:
-        raise ParameterError(f"{name}: {value!r} is not one of {', '.join(allowed)}")
 
 
 def _short(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tokbench.algorithm import ALGORITHMS, About, Algorithm, Request, register
-from tokbench.algorithms.operating import UTF8_BYTES, Finished, Inventory, check_choice
+from tokbench.algorithms.operating import UTF8_BYTES, Finished, Inventory
 from tokbench.errors import ParameterError
 from tokbench.settings import Settings
 from tokbench.train import prepared, start
@@ -77,9 +77,7 @@ class Picky(Algorithm):
     default_pretokenizer: ClassVar[str] = "o200k"
 
     def __post_init__(self) -> None:
-        check_choice("test", self.test, ("reach", "exceed"))
-        check_choice("parts", self.parts, PARTS)
-        check_choice("alphabet", self.alphabet, ALPHABETS)
+        self.check_choice(test=("reach", "exceed"), parts=PARTS, alphabet=ALPHABETS)
         check_tau(self.tau)
 
     def train(self, request: Request) -> Tokenizer:

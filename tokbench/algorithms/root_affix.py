@@ -49,7 +49,7 @@ class RootAffix(Algorithm):
     about: ClassVar[About] = About(
         name="root_affix",
         aliases=("tokens_with_meaning",),
-        summary="one id for all surface forms of a root or affix (lar, ler), BPE for the rest (Tokens with Meaning)",
+        summary="one id for all forms of a root or affix (lar, ler), BPE for the rest",
         definition=(
             "The step allomorphs (tokbench steps explain allomorphs) writes each root and affix form as the symbol of "
             "its class wherever a rule learned from the corpus tells the form from its context, so that decoding "

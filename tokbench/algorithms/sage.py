@@ -103,9 +103,7 @@ class Sage(Algorithm):
     def __post_init__(self) -> None:
         self.check_least(rounds=1, embeddings_every=1, dimensions=1, negative=0, window=1, min_count=1)
         self.check_least(epochs=1, max_lines=1, sample=0)
-        if not self.rate > 0:
-            message = f"rate: must be above 0, got {self.rate}"
-            raise ParameterError(message)
+        self.check_above(rate=0)
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `max_token_length`, `min_frequency`, `start` and `seed` are known."""

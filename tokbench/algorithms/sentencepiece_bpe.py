@@ -38,7 +38,7 @@ class SentencePiece(Algorithm):
     checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="sentencepiece",
-        summary="SentencePiece: BPE or Unigram over characters, with white space as a symbol",
+        summary="SentencePiece: BPE or Unigram over characters, white space as a symbol",
         definition=(
             "Every line of the corpus is a sentence: normalized, its spaces written as a symbol, cut where the splits "
             "say so. model_type bpe merges the most frequent pair of characters or pieces; unigram prunes a large "
@@ -70,10 +70,7 @@ class SentencePiece(Algorithm):
     )
 
     def __post_init__(self) -> None:
-        for name, allowed in (("model_type", MODEL_TYPES), ("normalization", NORMALIZATIONS)):
-            if getattr(self, name) not in allowed:
-                message = f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}"
-                raise ParameterError(message)
+        self.check_choice(model_type=MODEL_TYPES, normalization=NORMALIZATIONS)
 
     def train(self, request: Request) -> Tokenizer:
         """Train; `max_token_length`, `character_coverage`, `byte_fallback` and `unknown` are known."""

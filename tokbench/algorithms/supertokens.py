@@ -47,7 +47,7 @@ class Supertokens(Algorithm):
     checkpoints: ClassVar[str] = ""
     about: ClassVar[About] = About(
         name="supertokens",
-        summary="BPE on random chunks of pretokens: tokens that span words (our reading of TokenAdapt's)",
+        summary="BPE on random chunks of pretokens: tokens that span words (TokenAdapt)",
         definition=(
             "The text is cut by the pre-tokenizer of the run. Each border between two pretokens of a document then "
             "stays with probability `split`, else its two sides join; what results is cut where superbpe cuts. A draw "

@@ -119,7 +119,9 @@ class Superword(Algorithm):
     def _size(self, request: Request) -> int:
         size = self.transition
         if size is None:
-            size = request.vocab_size - request.vocab_size // _SHARES
+            # Stage 1 has room for the bytes: a small vocabulary is left to stage 2 altogether.
+            least = 256 + len(request.special_tokens)
+            size = max(request.vocab_size - request.vocab_size // _SHARES, min(request.vocab_size, least))
         if size > request.vocab_size:
             message = (
                 f"superword: transition {size} is beyond the vocabulary size {request.vocab_size}; stage 1 ends at "

@@ -27,7 +27,7 @@ class Unigram(Algorithm):
 
     about: ClassVar[About] = About(
         name="unigram",
-        summary="Unigram language model: prune a large vocabulary by the likelihood of the text",
+        summary="Unigram: prune a large vocabulary by the likelihood of the text",
         definition=(
             "Over the bytes of pretokens: start from the most frequent substrings; estimate the probability of each "
             "token by expectation maximization over all segmentations; drop those whose loss costs the least "

@@ -38,6 +38,7 @@ most w. That is `ByteDistribution.dropped`, kept near the tolerance by evaluatin
 """
 
 from tokbench.bytelm.byte_lm import SEMANTICS, ByteLM, ByteScore, Semantics
+from tokbench.bytelm.comparison import Comparison, Reading, compare
 from tokbench.bytelm.complete import Completion, complete
 from tokbench.bytelm.convert import TokenProbabilities, first_bytes, longest_match, prefix_probabilities
 from tokbench.bytelm.cover import Cover, EverySegmentation, Reencoding
@@ -58,6 +59,7 @@ __all__ = [
     "ByteLM",
     "ByteScore",
     "ByteState",
+    "Comparison",
     "Completion",
     "Continuations",
     "Cover",
@@ -65,12 +67,14 @@ __all__ = [
     "FunctionLM",
     "IncrementalTokenLM",
     "Prompt",
+    "Reading",
     "Reencoding",
     "Sampled",
     "Semantics",
     "TokenLM",
     "TokenProbabilities",
     "aligned",
+    "compare",
     "complete",
     "fill_in_the_middle",
     "first_bytes",

@@ -3,15 +3,18 @@
 ============================================================  ====================================================
 tokenizer                                                     validity
 ============================================================  ====================================================
-merges by rank over bytes (plain, parity, compression, …)     exact, native: `ByMerges`
-under any pre-tokenizer, with whole words or without
+merges by rank over bytes (plain, parity, …), or over         exact, native: `ByMerges`
+characters with byte fallback (SentencePiece's BPE where it
+does not change the text, such as Llama 2); under any
+pre-tokenizer, with whole words or without
+scaffold tokens over such merges                              exact, over `ByMerges`: `ByScaffold`
+merges of whole pretokens over such merges (boundless)        exact, over `ByMerges`: `BySupers`
 one pretoken at a time: longest from the left or the right,   exact, by encoding pretokens: `ByWords`
-longest first, fewest (PathPiece, SaGe), unigram; merges
-over characters, with byte fallback
-operations that delete (PickyBPE), scaffold tokens, LiB       by encoding pretokens and witnesses: `ByWords`
-superwords over pretokens (boundless), added tokens that      by encoding the text and witnesses: `Reencoding`
-are always matched, normalizers, other libraries, the
-pre-tokenizers ``script_aware`` and ``script_aware_o200k``
+longest first, fewest (PathPiece, SaGe), unigram
+operations that delete (PickyBPE), LiB                        by encoding pretokens and witnesses: `ByWords`
+added tokens that are always matched, normalizers, other      by encoding the text and witnesses: `Reencoding`
+libraries, the pre-tokenizers ``script_aware`` and
+``script_aware_o200k``
 ============================================================  ====================================================
 """
 
@@ -21,6 +24,8 @@ from typing import TYPE_CHECKING
 
 from tokbench.bytelm.bpe_cover import ByMerges, merges_decide
 from tokbench.bytelm.cover import Cover, EverySegmentation, Reencoding
+from tokbench.bytelm.scaffold_cover import ByScaffold, scaffold_decides
+from tokbench.bytelm.super_cover import BySupers, supers_decide
 from tokbench.bytelm.word_cover import ByWords, words_decide
 from tokbench.errors import ParameterError
 from tokbench.tokenizer import BpeTokenizer
@@ -63,6 +68,16 @@ def choose_cover(tokenizer: Tokenizer, trie: _rust.ByteTrie, lead: bytes, *, eve
     if isinstance(tokenizer, BpeTokenizer) and WITHOUT_AUTOMATON not in tokenizer.model.pretokenizer:
         if merges_decide(tokenizer):
             return ByMerges(tokenizer.model, trie)
+        if scaffold_decides(tokenizer):
+            return ByScaffold(tokenizer.model, trie)
+        if supers_decide(tokenizer):
+            return BySupers(tokenizer.model, trie)
         if words_decide(tokenizer):
             return ByWords(tokenizer.model, trie)
+    if tokenizer.kind == "sentencepiece":
+        from tokbench.interop.sentencepiece import SentencePieceTokenizer, as_merges
+
+        model = as_merges(tokenizer) if isinstance(tokenizer, SentencePieceTokenizer) else None
+        if model is not None:
+            return ByMerges(model, trie, text_only=True)
     return Reencoding(tokenizer, trie, lead=lead)

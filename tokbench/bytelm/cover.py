@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tokbench._rust import ByteTrie
+    from tokbench.bpe import BpeModel
     from tokbench.tokenizer import Tokenizer
 
 Place: TypeAlias = Hashable
@@ -55,6 +56,18 @@ class Cover(ABC):
     @abstractmethod
     def ends(self, place: Place) -> bool:
         """Whether the text may end here: the sequence is the encoding of its own bytes."""
+
+
+def alphabet_of(model: BpeModel) -> bytes | None:
+    """Return the bytes that an encoded text may have; None for all.
+
+    Where texts have only some, the pre-tokenizer's borders that other bytes would make are none.
+    """
+    vocab = model.vocab
+    if vocab.byte_fallback is not None or vocab.unknown is not None or model.unit != "byte":
+        return None
+    spelled = {token for token in vocab.tokens.values() if len(token) == 1}
+    return None if len(spelled) == 256 else b"".join(sorted(spelled))
 
 
 class EverySegmentation(Cover):

@@ -157,7 +157,7 @@ class Engine:
                     (*item.context.tokens, item.token),
                     len(item.context.tokens) if item.context.state is not None else 0,
                     item.context.state,
-                    self.cover.step(item.context.place, item.token),
+                    _place(self, item),
                 )
                 for item in items
             ]
@@ -265,7 +265,7 @@ def _merged(engine: Engine, items: Sequence[Waiting]) -> list[Waiting]:
         return list(items)
     kept: dict[object, Waiting] = {}
     for item in items:
-        place = engine.cover.step(item.context.place, item.token)
+        place = _place(engine, item)
         tokens = (*item.context.tokens, item.token)
         key = tokens[len(tokens) - window :] if window else (), min(len(tokens), window), place
         seen = kept.get(key)
@@ -284,6 +284,9 @@ def _settle(
     """
     branches: list[Branch] = []
     found: list[float] = []
+    waiting = [
+        item for item in waiting if _goes_on(engine, _place(engine, item), tail[len(tail) - (at - item.at) :])
+    ]
     while waiting:
         waiting = sorted(waiting, key=lambda item: -item.weight)
         chosen = _chosen(engine, waiting, math.fsum([kept, *found]))
@@ -300,6 +303,32 @@ def _settle(
                     found += moved.masses
             branches += here
     return branches, waiting, found
+
+
+def _place(engine: Engine, item: Waiting) -> Place:
+    return engine.cover.step(item.context.place, item.token)
+
+
+def _goes_on(engine: Engine, place: Place, rest: bytes) -> bool:
+    """Whether tokens that count lead from a place over the rest of the text: what nothing leads from holds no mass."""
+    mask = engine.cover.mask(place)
+    if mask is None or not rest:
+        return True
+    node: int | None = ROOT
+    for n, byte in enumerate(rest, start=1):
+        assert node is not None, "left below"
+        node = engine.trie.child(node, byte)
+        if node is None:
+            return False
+        low, middle, high = engine.trie.places(node)
+        ending = low + np.flatnonzero(mask[low:middle])
+        if n == len(rest):
+            crossing = mask[middle:high].any() if engine.checked else middle < high
+            return bool(crossing) or len(ending) > 0
+        for at in ending.tolist():
+            if _goes_on(engine, engine.cover.step(place, int(engine.order[at])), rest[n:]):
+                return True
+    raise AssertionError("the last byte returns")
 
 
 def _chosen(engine: Engine, waiting: Sequence[Waiting], kept: float) -> int:

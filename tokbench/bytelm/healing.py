@@ -20,6 +20,7 @@ from tokbench.errors import ParameterError
 if TYPE_CHECKING:
     from tokbench.bytelm.byte_lm import ByteLM
     from tokbench.bytelm.distribution import ByteDistribution
+    from tokbench.bytelm.engine import ByteState
     from tokbench.bytelm.prompts import Prompt
 
 
@@ -40,6 +41,15 @@ def aligned(model: ByteLM, prompt: Prompt, *, n_back: int = 3) -> ByteDistributi
         ParameterError: for a negative `n_back`.
         ModelError: when no token fits.
     """
+    return aligned_state(model, prompt, n_back=n_back).distribution()
+
+
+def aligned_state(model: ByteLM, prompt: Prompt, *, n_back: int) -> ByteState:
+    """Return the state after a prompt of which the last `n_back` tokens are bytes only; 0 is the naive reading.
+
+    Raises:
+        ParameterError: for a negative `n_back`.
+    """
     if n_back < 0:
         message = f"n_back: {n_back}; it counts tokens, 0 and up"
         raise ParameterError(message)
@@ -55,4 +65,4 @@ def aligned(model: ByteLM, prompt: Prompt, *, n_back: int = 3) -> ByteDistributi
         if n_back == 1 and at < len(spelled):
             # One token must hold all of the dropped one's bytes.
             state = replace(state, branches=tuple(branch for branch in state.branches if branch.node != ROOT))
-    return state.distribution()
+    return state

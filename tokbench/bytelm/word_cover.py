@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from tokbench import _rust
-from tokbench.bytelm.cover import Cover, Mask, Place
+from tokbench.bytelm.cover import Cover, Mask, Place, alphabet_of
 from tokbench.tokenizer import BpeTokenizer
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ class ByWords(Cover):
 
     def __init__(self, model: BpeModel, trie: _rust.ByteTrie, *, max_masks: int = 256) -> None:
         model = model.ranked
-        self._borders = _rust.Borders(model.pretokenizer)
+        alphabet = alphabet_of(model)
+        self._alphabet = bytes(range(256)) if alphabet is None else alphabet
+        self._borders = _rust.Borders(model.pretokenizer, alphabet)
         alone = replace(model, pretokenizer="none", prefix_space=False)
         self._words = BpeTokenizer(alone, name="words")
         self._order = trie.order
@@ -162,7 +164,7 @@ class ByWords(Cover):
         self, rounds: Sequence[tuple[int, bytes]], tokens: tuple[int, ...]
     ) -> Iterator[tuple[int, bytes]]:
         for state, word in rounds:
-            for byte in range(256):
+            for byte in self._alphabet:
                 after = self._borders.walk(state, bytes([byte]), False)  # noqa: FBT003 - as above
                 longer = word + bytes([byte])
                 if after is not None and (not self._closed or self._encode(longer)[: len(tokens)] == tokens):

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tokbench.cli import parameters
-from tokbench.cli.console import print_json
+from tokbench.cli.console import note, print_json
+from tokbench.errors import ParameterError
 
 if TYPE_CHECKING:
     from tokbench.bytelm import ByteDistribution, ByteLM
+    from tokbench.report.byte_examples import Example
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +28,17 @@ tokbench bytes next "the cat" --model uniform --tokenizer my-tokenizer
 tokbench bytes score --model uniform --tokenizer my-tokenizer < text.txt
 
 tokbench bytes heal "the ca" --model uniform --tokenizer my-tokenizer
+
+tokbench bytes compare --chart readings.html
+"""
+
+COMPARE_EPILOG = """[bold]Examples[/bold]
+
+tokbench bytes compare
+
+tokbench bytes compare --chart readings.svg
+
+tokbench bytes compare "the ca" "t" --model ngram:my.ngram --tokenizer my-tokenizer
 """
 
 Model = Annotated[
@@ -168,6 +181,57 @@ def heal(
     _table(found, top)
 
 
+@application.command("compare", epilog=COMPARE_EPILOG)
+def compare(
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help=r"The text so far, with escapes such as \n; the built-in prompts when absent."),
+    ] = None,
+    continuation: Annotated[
+        str | None, typer.Argument(help="What should follow the prompt; its probability is compared.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="KIND:ARGUMENT as in 'tokbench bytes models'; n-grams of built-in text when absent.",
+        ),
+    ] = None,
+    tokenizer: Tokenizer = None,
+    pretokenizer: Pretokenizer = None,
+    chart: Annotated[
+        Path | None,
+        typer.Option(
+            "--chart", metavar="FILE", help="Write a chart as well: FILE.svg, or FILE.html with the table."
+        ),
+    ] = None,
+    as_json: parameters.AsJson = False,
+) -> None:
+    """Naive against exact: how probable the right continuation is where a prompt ends inside of a token."""
+    from tokbench.report import byte_chart, byte_examples
+
+    if chart is not None:
+        byte_chart.check_path(chart)
+    examples = byte_examples.EXAMPLES if prompt is None else (_example(prompt, continuation),)
+    loaded = None
+    if model is not None:
+        loaded = _load(model, tokenizer, pretokenizer, "valid", 0.0)
+    elif prompt is not None or tokenizer is not None:
+        raise ParameterError(
+            "--model: a prompt or tokenizer of your own needs a model ('tokbench bytes models')"
+        )
+    found = byte_examples.compare_examples(loaded, examples)
+    if chart is not None:
+        byte_chart.write_chart(chart, found)
+    if as_json:
+        print_json([byte_chart.as_dict(one) for one in found])
+        return
+    byte_chart.print_table(found)
+    if chart is not None:
+        note(f"wrote {chart}")
+
+
 @application.command("ensemble", epilog=EPILOG, no_args_is_help=True)
 def ensemble(
     prompt: Prompt,
@@ -187,7 +251,6 @@ def ensemble(
 ) -> None:
     """Show the next bytes of several models with different vocabularies, and of all together."""
     from tokbench.bytelm import ByteEnsemble
-    from tokbench.errors import ParameterError
 
     if tokenizer and len(tokenizer) != len(model):
         raise ParameterError(
@@ -232,8 +295,6 @@ def _bytes(prompt: str) -> bytes:
     """Read the escapes of a prompt."""
     import re
 
-    from tokbench.errors import ParameterError
-
     simple = {"n": b"\n", "r": b"\r", "t": b"\t", "\\": b"\\", "0": b"\0"}
 
     def read(found: re.Match[bytes]) -> bytes:
@@ -245,6 +306,16 @@ def _bytes(prompt: str) -> bytes:
         raise ParameterError(rf"prompt: \{word} is no escape; there are \n \r \t \0 \\ and \xHH")
 
     return re.sub(rb"\\(x[0-9a-fA-F]{2}|.|$)", read, prompt.encode(errors="surrogateescape"), flags=re.DOTALL)
+
+
+def _example(prompt: str, continuation: str | None) -> Example:
+    from tokbench.report.byte_examples import Example
+
+    if not continuation:
+        raise ParameterError(
+            "CONTINUATION: say what should follow the prompt; its probability is what is compared"
+        )
+    return Example("", _bytes(prompt), _bytes(continuation))
 
 
 def _shown(byte: int) -> str:

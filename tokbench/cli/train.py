@@ -36,11 +36,11 @@ tokbench train --resume mine
 
 tokbench train -c flores200=DIR --algorithm 'parity(variant=window,window=100)' --dev flores200=DIR -V 32k -o fair
 
-Several sizes take one run and make one directory each: sizes/v8000, sizes/v16000 …, every one of them equal to
+Several sizes take one run and make one directory each: sizes/v8000, sizes/v16000 …, every one of them equal to \
 what its own run would write.
 
-The directory holds tokenizer.tokbench.json, training.parquet (every merge with its count and the tokens per
-language after it), run.json (how to repeat it) and, with the format huggingface, what
+The directory holds tokenizer.tokbench.json, training.parquet (every merge with its count and the tokens per \
+language after it), run.json (how to repeat it) and, with the format huggingface, what \
 transformers.AutoTokenizer.from_pretrained needs.
 """
 
@@ -382,6 +382,9 @@ def train(
     else:
         if isinstance(source, PretokenCounts):
             text = f"{source.total_bytes:,} bytes, {len(source):,} unique pretokens"
+            sizes_of_text = zip(source.groups, source.native.totals()[1], strict=True)
+            if silent := [group for group, size in sizes_of_text if not size]:
+                note(f"no text for {', '.join(silent)}: nothing was learned from it; check its files")
         else:
             text = f"{len(source.languages)} languages"
         note(f"{text} → {tokenizer.vocab_size:,} tokens in {out}")

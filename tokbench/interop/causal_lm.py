@@ -1,13 +1,20 @@
-"""Causal language models of other libraries as a `TokenLM`: right-padded batches, no cache.
+"""Causal language models of other libraries as a `TokenLM`.
 
-With causal attention and positions that count from the first token, what stands to the right of a token changes
-nothing; so contexts of different lengths share a batch, padded on the right with any id, and the row after each is
-read at its own last place. Every context is computed in full: no cache class of a library is touched, so none can
-break it, and the price is time quadratic in the length of a text that is read byte by byte.
+Two ways to ask a model. `CausalLM` computes every context in full, in right-padded batches: with causal attention and
+positions that count from the first token, what stands to the right of a token changes nothing, so contexts of different
+lengths share a batch and the row after each is read at its own last place. Nothing of the library's state is touched;
+the price is time quadratic in the length of a text that is read byte by byte.
+
+`CachedCausalLM` goes on from what the library keeps of a context (its keys and values, or whatever its architecture
+has). That value is never looked into: it is copied as a whole before it is handed back, since the library changes it in
+place and a context is extended more than once. No cache class is named here, so none can break it.
 """
 
 from __future__ import annotations
 
+import copy
+import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tokbench.bytelm.token_lm import Context, TokenLM
+    from tokbench.bytelm.token_lm import Context, State, TokenLM
     from tokbench.tokenizer import Tokenizer
 
 
@@ -75,15 +82,7 @@ class CausalLM:
         """
         rows = np.empty((len(contexts), self.vocab_size))
         lengths = np.array([len(context) for context in contexts], dtype=np.int64)
-        if len(lengths) and not lengths.all():
-            message = (
-                "the model has no id that begins a text, so it says nothing of an empty one; "
-                "give it a bos_id or a prompt that begins with a control token"
-            )
-            raise ModelError(message)
-        if self.longest is not None and len(lengths) and lengths.max() > self.longest:
-            message = f"a context of {lengths.max()} tokens; the model takes at most {self.longest}"
-            raise ModelError(message)
+        self.check_lengths(lengths)
         by_length = np.argsort(lengths, kind="stable")
         at = 0
         while at < len(by_length):
@@ -94,17 +93,95 @@ class CausalLM:
             ids = np.zeros((len(chosen), int(lengths[chosen].max())), dtype=np.int64)
             for row, which in zip(ids, chosen.tolist(), strict=True):
                 row[: lengths[which]] = contexts[which]
-            logits = self.forward(ids, lengths[chosen] - 1).astype(np.float64)
-            logits -= logits.max(axis=1, keepdims=True)
-            rows[chosen] = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            rows[chosen] = log_softmax(self.forward(ids, lengths[chosen] - 1))
             at = end
         return rows
 
+    def check_lengths(self, lengths: NDArray[np.int64]) -> None:
+        """Refuse contexts that the model says nothing of.
 
-def transformers_lm(model: Any, tokenizer: Tokenizer, **options: Any) -> CausalLM:
+        Raises:
+            ModelError: for an empty one, or one longer than the model takes.
+        """
+        if len(lengths) and not lengths.all():
+            message = (
+                "the model has no id that begins a text, so it says nothing of an empty one; "
+                "give it a bos_id or a prompt that begins with a control token"
+            )
+            raise ModelError(message)
+        if self.longest is not None and len(lengths) and lengths.max() > self.longest:
+            message = f"a context of {lengths.max()} tokens; the model takes at most {self.longest}"
+            raise ModelError(message)
+
+
+class Step(Protocol):
+    """A model's forward pass over new tokens, behind what it keeps of those before."""
+
+    def __call__(self, ids: NDArray[np.int64], kept: Any) -> tuple[NDArray[np.float32], Any]:
+        """Return ``[vocab_size]`` logits after the last of ``ids`` ``[n]``, and what is kept now; `kept` may change."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kept:
+    """What a model keeps of a context.
+
+    Attributes:
+        n_tokens: length of the context.
+        value: of the library; only ever copied.
+    """
+
+    n_tokens: int
+    value: Any
+
+
+class CachedCausalLM(CausalLM):
+    """An `IncrementalTokenLM` made of a step: one new token costs one token.
+
+    Args:
+        step: the pass over new tokens.
+        forward: the pass over whole contexts, for `logprobs`.
+        options: of `CausalLM`.
+    """
+
+    def __init__(self, step: Step, forward: Forward, **options: Any) -> None:
+        super().__init__(forward, **options)
+        self.step = step
+
+    def extend(
+        self, states: Sequence[State | None], tokens: Sequence[Context]
+    ) -> tuple[list[State], NDArray[np.float64]]:
+        """Return, for each state and the tokens after it, the new state and row.
+
+        Raises:
+            ModelError: for an empty context, or one longer than the model takes.
+        """
+        made: list[State] = []
+        rows = np.empty((len(states), self.vocab_size))
+        for row, state, new in zip(rows, states, tokens, strict=True):
+            assert state is None or isinstance(state, Kept), "a state of another model"
+            before = 0 if state is None else state.n_tokens
+            self.check_lengths(np.array([before + len(new)]))
+            kept = None if state is None else copy.deepcopy(state.value)
+            logits, after = self.step(np.array(new, dtype=np.int64), kept)
+            row[:] = log_softmax(logits[None])[0]
+            made.append(Kept(before + len(new), after))
+        return made, rows
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the natural logarithms of the probabilities of each row, in double precision."""
+    values = logits.astype(np.float64)
+    values -= values.max(axis=1, keepdims=True)
+    rows: NDArray[np.float64] = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+    return rows
+
+
+def transformers_lm(model: Any, tokenizer: Tokenizer, *, reuse: bool = True, **options: Any) -> CausalLM:
     """Wrap a causal model of the ``transformers`` package (torch) for the tokenizer it was trained with.
 
     Args:
+        reuse: whether to go on from what the model keeps of a context; else each is computed in full.
         model: an ``AutoModelForCausalLM`` on its device and in its type; it is set to ``eval``.
         tokenizer: its tokenizer; what it names special is no text.
         options: of `CausalLM`, in place of what the model's configuration says.
@@ -128,6 +205,19 @@ def transformers_lm(model: Any, tokenizer: Tokenizer, **options: Any) -> CausalL
             found: NDArray[np.float32] = chosen.float().cpu().numpy()
             return found
 
+    names = inspect.signature(model.forward).parameters
+    # Releases name the same value differently, in what they take and in what they return.
+    cache_name = "cache" if "cache" in names else "past_key_values"
+    last_only = {"logits_to_keep": 1} if "logits_to_keep" in names else {}
+
+    def step(ids: NDArray[np.int64], kept: Any) -> tuple[NDArray[np.float32], Any]:
+        with torch.inference_mode():
+            given = torch.from_numpy(ids)[None].to(model.device)
+            out = model(input_ids=given, use_cache=True, **{cache_name: kept}, **last_only)
+            after = out[cache_name] if cache_name in out else out["past_key_values"]
+            found: NDArray[np.float32] = out.logits[0, -1].float().cpu().numpy()
+            return found, after
+
     config = model.config
     eos = config.eos_token_id
     ends = [eos] if isinstance(eos, int) else list(eos or ())
@@ -140,7 +230,9 @@ def transformers_lm(model: Any, tokenizer: Tokenizer, **options: Any) -> CausalL
         "control_ids": frozenset({*special, *ends}),
         "longest": getattr(config, "max_position_embeddings", None),
     }
-    return CausalLM(forward, **(facts | options))
+    if not reuse:
+        return CausalLM(forward, **(facts | options))
+    return CachedCausalLM(step, forward, **(facts | options))
 
 
 @register("transformers", "transformers:FOLDER: a causal model with its tokenizer.json (needs torch)")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tokbench.bpe import Training
+    from tokbench.bpe import BpeModel, Training
     from tokbench.tokenizer import Format
 
 
@@ -74,6 +74,11 @@ class SentencePieceTokenizer(Tokenizer):
         self.unk_id = processor.unk_id() if processor.unk_id() >= 0 else None
         self.fallback_bytes = {i: self._bytes[i][0] for i in pieces if processor.is_byte(i)}
         self.unused_ids = frozenset(i for i in pieces if processor.is_unused(i))
+
+    @property
+    def serialized(self) -> bytes:
+        """The ``ModelProto`` of the file."""
+        return self._data
 
     @property
     def processor(self) -> Any:
@@ -184,6 +189,62 @@ def normalizer_rule(model: bytes) -> str:
             found = [inner for number, inner in _fields(value) if number == 1 and isinstance(inner, bytes)]
             return found[-1].decode() if found else ""
     return ""
+
+
+def changes_text(model: bytes) -> bool:
+    """Whether a serialized ``ModelProto`` changes text beyond the space before it, or cuts pieces out of it first.
+
+    Source: sentencepiece_model.proto; of the normalizer (field 3) ``remove_extra_whitespaces`` is field 4 and
+    ``escape_whitespaces`` field 5, both true where absent; of a piece (field 1) the type is field 3, 4 if the user
+    defined it.
+    """
+    if normalizer_rule(model) not in ("", "identity"):
+        return True
+    for field, value in _fields(model):
+        if field == 1 and isinstance(value, bytes) and (3, 4) in _fields(value):
+            return True
+    for field, value in _fields(model):
+        if field == 3 and isinstance(value, bytes):
+            flags = {number: inner for number, inner in _fields(value) if isinstance(inner, int)}
+            return bool(flags.get(4, 1)) or not flags.get(5, 1)
+    return True
+
+
+def as_merges(tokenizer: SentencePieceTokenizer) -> BpeModel | None:
+    """Return a BPE model's merges by rank over characters; None where more than merges decides an encoding.
+
+    SentencePiece merges the pair whose piece has the highest score. Pieces of one score or pairs of one piece are
+    ranked one after another here. The space before every text is left to the caller.
+    """
+    from tokbench.bpe import BpeModel, merge_list
+
+    processor, model = tokenizer.processor, tokenizer.serialized
+    if (
+        model_type(model) != "bpe"
+        or changes_text(model)
+        or len(tokenizer.fallback_bytes) != 256
+        or tokenizer.unused_ids
+    ):
+        return None
+    ordinary = {
+        tokenizer.token_bytes(i).decode(): i
+        for i in tokenizer.vocab.tokens
+        if i not in tokenizer.fallback_bytes
+    }
+    rows = [
+        (-processor.get_score(i), ordinary[piece[:cut]], ordinary[piece[cut:]], i)
+        for piece, i in ordinary.items()
+        for cut in range(1, len(piece))
+        if piece[:cut] in ordinary and piece[cut:] in ordinary
+    ]
+    columns = [[row[at] for row in sorted(rows)] for at in (1, 2, 3)]
+    by_byte = {byte: i for i, byte in tokenizer.fallback_bytes.items()}
+    vocab = Vocab(
+        {i: piece.encode() for piece, i in ordinary.items()},
+        special=tokenizer.vocab.special,
+        byte_fallback=[by_byte[byte] for byte in range(256)],
+    )
+    return BpeModel(vocab, merge_list(*columns), "none", unit="character")
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tokbench.objectives.protocol import Merge, State
 
 
+_UNITS = 1 << 20
+"""Bits are compared in units of 2⁻²⁰, so that equal gains are equal however their sums were rounded."""
+
+
 def _x(value: float) -> float:
     return value * math.log2(value) if value > 0 else 0.0
 
@@ -59,7 +63,7 @@ class GreedyOrder0:
     def choose(self, state: State) -> Merge | None:
         """Return the candidate with the largest gain; of equals the more frequent, then the first by ids."""
         best: Merge | None = None
-        best_gain = -math.inf
+        best_gain = 0
         n = int(state.lengths().sum())
         rule = 2 * math.log2(max(2, state.n_ids))
         for pair in state.top(self.candidates):
@@ -71,8 +75,9 @@ class GreedyOrder0:
             gain += order0_gain(
                 n, state.token_count(left), state.token_count(right), count, same=left == right
             )
-            if gain > best_gain:
-                best, best_gain = pair, gain
+            units = round(gain * _UNITS)
+            if best is None or units > best_gain:
+                best, best_gain = pair, units
         return None if self.stop and best_gain <= 0 else best
 
 
@@ -113,7 +118,7 @@ class GreedyLz78:
         for rank, pair in enumerate(pairs):
             merged, _ = replaced(self.sample, self.first, pair.left, pair.right, n_ids)
             bits = _rust.code_length(merged, n_ids + 1, "lz78")
-            scores.append((bits, rank, (pair.left, pair.right)))
+            scores.append((round(bits * _UNITS), rank, (pair.left, pair.right)))
         return [key for _, _, key in sorted(scores)]
 
 

@@ -70,7 +70,7 @@ class Allomorphs(Rewriting):
     learned: ClassVar[tuple[str, ...]] = ("rule",)
     about: ClassVar[About] = About(
         name="allomorphs",
-        summary="one symbol for all surface forms of a root or affix (lar, ler), where the context tells which it is",
+        summary="one symbol for all forms of a root or affix, where the context tells which",
         definition=(
             "A word is a longest run of letters that occur in the lists. Of all ways to read it as a root and affixes "
             "behind it, followed by letters that belong to none, or as letters followed by affixes up to its end, the "

@@ -78,7 +78,7 @@ class Case(Step):
     turkish: bool = False
     about: ClassVar[About] = About(
         name="case",
-        summary="small letters only, after a marker for one capital letter or for a run of them",
+        summary="small letters, after a marker for a capital letter or a run of them",
         definition=(
             "A capital letter is written as the marker `capital` and the small letter; two or more capital letters up "
             "to the end of a word, or up to a capital that starts the next part (HTTPServer), as one marker `capitals` "

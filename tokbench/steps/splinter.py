@@ -68,7 +68,7 @@ class Splinter(Rewriting):
     learned: ClassVar[tuple[str, ...]] = ("table",)
     about: ClassVar[About] = About(
         name="splinter",
-        summary="for Hebrew and Arabic: root letters first, then the letters woven into them (Splinter)",
+        summary="for Hebrew and Arabic: root letters first, then those woven in (Splinter)",
         definition=(
             "A word is a longest run of letters of the script. While it has more than three letters and its length is "
             "in the table, one letter is removed: of all chains of up to `depth` removals, each among the first "

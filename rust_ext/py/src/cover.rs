@@ -35,14 +35,13 @@ impl Borders {
 
 #[pymethods]
 impl Borders {
-    /// Reads a pre-tokenizer's specification.
+    /// Reads a pre-tokenizer's specification; texts have all bytes, or only those of an alphabet.
     #[new]
-    fn new(py: Python<'_>, spec: &str) -> PyResult<Self> {
-        py.detach(|| borders::Borders::parse(spec))
-            .map(|borders| Self {
-                borders: Mutex::new(borders),
-            })
-            .map_err(|error| raise(py, &error))
+    #[pyo3(signature = (spec, alphabet = None))]
+    fn new(py: Python<'_>, spec: &str, alphabet: Option<&[u8]>) -> PyResult<Self> {
+        parsed(py, spec, alphabet).map(|borders| Self {
+            borders: Mutex::new(borders),
+        })
     }
 
     /// Where every text begins.
@@ -69,6 +68,15 @@ impl Borders {
     }
 }
 
+fn parsed(py: Python<'_>, spec: &str, alphabet: Option<&[u8]>) -> PyResult<borders::Borders> {
+    let borders = py.detach(|| borders::Borders::parse(spec));
+    let borders = borders.map_err(|error| raise(py, &error))?;
+    Ok(match alphabet {
+        Some(alphabet) => borders.over(alphabet),
+        None => borders,
+    })
+}
+
 /// The valid token sequences of a tokenizer that merges by rank.
 #[pyclass(frozen, module = "tokbench._rust")]
 pub struct BpeCover {
@@ -88,8 +96,14 @@ impl BpeCover {
 
 #[pymethods]
 impl BpeCover {
-    /// `merges` are (left, right, result) in rank order, `listed` the ids that text reaches by its bytes.
+    /// `merges` are (left, right, result) in rank order, `listed` the ids that text reaches by its bytes, `alphabet` the
+    /// bytes that texts have, all by default, `fallback` the fallback tokens of the bytes; `characters` says that merging
+    /// starts from these, `text_only` that only valid UTF-8 is encoded.
     #[new]
+    #[pyo3(signature = (
+        trie, arena, offsets, merges, listed, pretokenizer, whole_words, alphabet = None, fallback = None,
+        characters = false, text_only = false,
+    ))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of a tokenizer, named on the Python side"
@@ -103,6 +117,10 @@ impl BpeCover {
         listed: PyReadonlyArray1<'_, u32>,
         pretokenizer: &str,
         whole_words: bool,
+        alphabet: Option<&[u8]>,
+        fallback: Option<Vec<u32>>,
+        characters: bool,
+        text_only: bool,
     ) -> PyResult<Self> {
         let (left, right, result) = (merges.0.as_slice()?, merges.1.as_slice()?, merges.2.as_slice()?);
         let offsets = unsigned(offsets.as_slice()?)?;
@@ -113,15 +131,29 @@ impl BpeCover {
         let n_ids = offsets.len().saturating_sub(1);
         let listed = listed.as_slice()?;
         let known = |id: &u32| (*id as usize) < n_ids;
-        if trie.trie.n_ids() != n_ids || !listed.iter().all(known) || !rows.iter().flatten().all(known) {
+        let fallback = fallback.unwrap_or_default();
+        let all_known = listed
+            .iter()
+            .chain(&fallback)
+            .chain(rows.iter().flatten())
+            .all(known);
+        if trie.trie.n_ids() != n_ids || !all_known || ![0, 256].contains(&fallback.len()) {
             return Err(misuse("trie, merges and listed ids of different vocabularies"));
         }
-        let spines = Spines::new(arena.to_vec()?, offsets, &rows, listed);
-        Cover::new(trie.trie.clone(), spines, listed, pretokenizer, whole_words)
-            .map(|cover| Self {
-                cover: Mutex::new(cover),
-            })
-            .map_err(|error| raise(py, &error))
+        let spines = Spines::new(arena.to_vec()?, offsets, &rows, listed, characters);
+        let borders = parsed(py, pretokenizer, alphabet)?;
+        let cover = Cover::new(
+            trie.trie.clone(),
+            spines,
+            listed,
+            &fallback,
+            borders,
+            whole_words,
+            text_only,
+        );
+        Ok(Self {
+            cover: Mutex::new(cover),
+        })
     }
 
     /// The place of the empty sequence.
@@ -142,6 +174,11 @@ impl BpeCover {
     /// The place after a token; None where it may not come.
     fn step(&self, place: u32, token: u32) -> PyResult<Option<u32>> {
         Ok(self.lock(place)?.step(place, token))
+    }
+
+    /// The place with only what it says if a pretoken ends here, or goes on; None where that cannot be.
+    fn keep(&self, place: u32, ended: bool) -> PyResult<Option<u32>> {
+        Ok(self.lock(place)?.keep(place, ended))
     }
 
     /// Whether the text may end at a place.

@@ -1,5 +1,6 @@
 //! The Python class that counts runs of numbered pretokens, and the rule by which pretokens get into runs.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -33,16 +34,39 @@ pub struct RunCounter {
 #[expect(clippy::type_complexity, reason = "three arrays")]
 #[pymethods]
 impl RunCounter {
-    /// `names[i]` has the number `i`; other pretokens end a run.
+    /// `names[i]` has the number `i`; other pretokens end a run, and with a floor neighbours that are not noted
+    /// more often. The memory is a number of bytes and the folder for the rest.
     #[new]
-    fn new(py: Python<'_>, pretokenizer: &Bound<'_, Pretokenizer>, names: Vec<Vec<u8>>) -> PyResult<Self> {
+    #[pyo3(signature = (pretokenizer, names, *, floor=None, memory=None))]
+    fn new(
+        py: Python<'_>,
+        pretokenizer: &Bound<'_, Pretokenizer>,
+        names: Vec<Vec<u8>>,
+        floor: Option<u64>,
+        memory: Option<(usize, PathBuf)>,
+    ) -> PyResult<Self> {
         let pretokenizer = pretokenizer.get().pretokenizer.clone();
         let counter = py
-            .detach(|| count::RunCounter::new(pretokenizer, &names))
+            .detach(|| count::RunCounter::new(pretokenizer, &names, floor, memory))
             .map_err(|error| raise(py, &error))?;
         Ok(Self {
             counter: Mutex::new(Some(counter)),
         })
+    }
+
+    /// Notes the neighbours in documents that lie back to back; all of them, before the first is counted.
+    fn note(
+        &self,
+        py: Python<'_>,
+        data: PyReadonlyArray1<'_, u8>,
+        offsets: PyReadonlyArray1<'_, i64>,
+        threads: usize,
+    ) -> PyResult<()> {
+        let counter = self.take()?;
+        let (data, offsets) = (data.as_slice()?, offsets.as_slice()?);
+        run(py, None, |control| counter.note(data, offsets, threads, control))?;
+        *self.counter.lock().unwrap_or_else(PoisonError::into_inner) = Some(counter);
+        Ok(())
     }
 
     /// Counts documents that lie back to back.

@@ -4,8 +4,11 @@
 //! (inside of which no border lies), and as a byte of its own, which the pre-tokenizer sees as U+FFFD; the second is
 //! given up when the character is completed, the first when it is not. States and moves are made when they are asked
 //! for, and kept.
+//!
+//! Where texts have only some of the bytes, since a vocabulary can spell no others, a state counts only if such a text
+//! leads from it to an end: two spaces are cut apart before a letter, but not where there are no letters.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::machine::{Machine, Place};
 use super::utf8::{Partial, Read};
@@ -38,6 +41,10 @@ pub struct Borders {
     ids: FxHashMap<State, StateId>,
     moves: Vec<[StateId; 512]>,
     within: FxHashMap<Partial, Vec<u16>>,
+    /// The bytes that texts have; None for all.
+    alphabet: Option<Vec<u8>>,
+    /// For every state whether a text of the alphabet ends it, as far as that was asked.
+    ends_somehow: Vec<Option<bool>>,
 }
 
 impl Borders {
@@ -53,6 +60,8 @@ impl Borders {
             ids: FxHashMap::default(),
             moves: Vec::new(),
             within: FxHashMap::default(),
+            alphabet: None,
+            ends_somehow: Vec::new(),
             machine,
         };
         made.id(State::default());
@@ -62,6 +71,17 @@ impl Borders {
         };
         made.id(start);
         Ok(made)
+    }
+
+    /// The same for texts that have only these bytes.
+    #[must_use]
+    pub fn over(mut self, alphabet: &[u8]) -> Self {
+        let mut bytes = alphabet.to_vec();
+        bytes.sort_unstable();
+        bytes.dedup();
+        self.alphabet = (bytes.len() < 256).then_some(bytes);
+        self.ends_somehow.clear();
+        self
     }
 
     /// Where every text begins.
@@ -86,6 +106,15 @@ impl Borders {
 
     /// The state after one more byte, with a border behind it or without.
     pub fn step(&mut self, state: StateId, byte: u8, border: bool) -> StateId {
+        let next = self.moved(state, byte, border);
+        if next == DEAD || self.alphabet.is_none() || self.is_alive(next) {
+            next
+        } else {
+            DEAD
+        }
+    }
+
+    fn moved(&mut self, state: StateId, byte: u8, border: bool) -> StateId {
         let slot = usize::from(byte) * 2 + usize::from(border);
         let known = self.moves[state as usize][slot];
         if known != UNKNOWN {
@@ -95,6 +124,39 @@ impl Borders {
         let next = self.id(next);
         self.moves[state as usize][slot] = next;
         next
+    }
+
+    /// Whether bytes of the alphabet lead from a state to an end of the text.
+    fn is_alive(&mut self, state: StateId) -> bool {
+        let known = |made: &Self, state: StateId| made.ends_somehow.get(state as usize).copied().flatten();
+        if let Some(alive) = known(self, state) {
+            return alive;
+        }
+        let alphabet = self.alphabet.clone().unwrap_or_default();
+        let mut seen = vec![state];
+        let mut met: FxHashSet<StateId> = seen.iter().copied().collect();
+        let mut done = 0;
+        let mut alive = self.may_end(state);
+        while !alive && done < seen.len() {
+            let from = seen[done];
+            done += 1;
+            for &byte in &alphabet {
+                for border in [true, false] {
+                    let next = self.moved(from, byte, border);
+                    alive |= next != DEAD && (self.may_end(next) || known(self, next) == Some(true));
+                    if next != DEAD && known(self, next).is_none() && met.insert(next) {
+                        seen.push(next);
+                    }
+                }
+            }
+        }
+        self.ends_somehow.resize(self.states.len(), None);
+        // Nothing that was seen leads to an end, or the first state does.
+        let settled = if alive { &seen[..1] } else { &seen[..] };
+        for &state in settled {
+            self.ends_somehow[state as usize] = Some(alive);
+        }
+        alive
     }
 
     /// The state after some bytes of one piece, with a border behind the last or without.

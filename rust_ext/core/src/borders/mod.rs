@@ -23,7 +23,7 @@ mod product;
 mod profile;
 mod program;
 mod scripts;
-mod utf8;
+pub(crate) mod utf8;
 
 pub use bytes::{Borders, DEAD, StateId};
 pub use machine::Machine;

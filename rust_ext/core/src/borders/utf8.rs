@@ -14,7 +14,7 @@ pub enum Read {
 }
 
 /// The first one to three bytes of a longer character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Partial {
     bytes: [u8; 3],
     len: u8,

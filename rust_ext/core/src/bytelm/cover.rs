@@ -10,6 +10,11 @@
 //!   a pretoken that is a token;
 //! * an open pretoken can be ended by tokens that may stand so. Where a border may lie at once, as nearly always, that
 //!   is settled; else (a token that ends inside of a character, say) tokens are tried until one leads to a border.
+//!
+//! Where merging starts from characters, a character without a token is spelled by the *fallback* tokens of its bytes,
+//! and so is a byte that is part of no character. Fallback tokens take part in no merge: anything may stand beside them,
+//! only they must not spell a character that has a token. The bytes of the character that they have begun are part of
+//! the hypothesis. Where only valid UTF-8 has an encoding, they must also be able to spell some character.
 
 use std::sync::Arc;
 
@@ -17,7 +22,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::spines::{NONE, Spines};
 use super::trie::{NOWHERE, Trie};
-use crate::Result;
+use crate::borders::utf8::{Partial, Read};
 use crate::borders::{Borders, DEAD, StateId};
 
 /// A place's number.
@@ -31,6 +36,8 @@ const ROOM: usize = 256 << 20;
 struct Hypothesis {
     state: StateId,
     word: Word,
+    /// The bytes that fallback tokens have spelled of a character.
+    begun: Partial,
 }
 
 /// The pretoken that is open.
@@ -46,7 +53,7 @@ enum Word {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
-    /// The last token, where a pretoken is open.
+    /// The last token, where a pretoken is open and the token takes part in merges.
     last: u32,
     hypotheses: Vec<Hypothesis>,
 }
@@ -75,6 +82,10 @@ pub struct Cover {
     spines: Spines,
     whole_words: bool,
     listed: Vec<bool>,
+    fallback: Vec<u32>,
+    /// The byte of every fallback token.
+    fallback_byte: FxHashMap<u32, u8>,
+    text_only: bool,
     longest: usize,
     places: Vec<Place>,
     ids: FxHashMap<Place, PlaceId>,
@@ -92,19 +103,25 @@ struct Found {
     closed: Option<Hypothesis>,
 }
 
+impl Found {
+    fn any(&self) -> bool {
+        self.open.is_some() || self.closed.is_some()
+    }
+}
+
 impl Cover {
-    /// Takes the trie of all tokens that are not control, the merges' trees, and the ids that text reaches by bytes.
-    ///
-    /// # Errors
-    /// As [`Borders::parse`].
+    /// Takes the trie of all tokens that are not control, the merges' trees, the ids that text reaches by bytes, the
+    /// fallback tokens of the bytes 0 to 255, if there are any, the borders of the texts that have an encoding, and
+    /// whether these are valid UTF-8.
     pub fn new(
         trie: Trie,
         spines: Spines,
         listed: &[u32],
-        pretokenizer: &str,
+        fallback: &[u32],
+        borders: Borders,
         whole_words: bool,
-    ) -> Result<Self> {
-        let borders = Borders::parse(pretokenizer)?;
+        text_only: bool,
+    ) -> Self {
         let mut is_listed = vec![false; trie.n_ids()];
         for &id in listed {
             is_listed[id as usize] = trie.rank()[id as usize] != NOWHERE;
@@ -115,6 +132,9 @@ impl Cover {
             spines,
             whole_words,
             listed: is_listed,
+            fallback: fallback.to_vec(),
+            text_only,
+            fallback_byte: fallback.iter().copied().zip(0..=u8::MAX).collect(),
             longest,
             places: Vec::new(),
             ids: FxHashMap::default(),
@@ -132,9 +152,10 @@ impl Cover {
             vec![Hypothesis {
                 state: start,
                 word: Word::Closed,
+                begun: Partial::NONE,
             }],
         );
-        Ok(made)
+        made
     }
 
     /// The place of the empty sequence.
@@ -172,10 +193,19 @@ impl Cover {
     /// Whether a token may come next.
     pub fn allows(&mut self, place: PlaceId, token: u32) -> bool {
         let Place { last, hypotheses } = self.places[place as usize].clone();
-        hypotheses.iter().any(|hypothesis| {
-            let found = self.after(last, hypothesis, token);
-            found.open.is_some() || found.closed.is_some()
-        })
+        hypotheses
+            .iter()
+            .any(|hypothesis| self.after(last, hypothesis, token).any())
+    }
+
+    /// The place with the hypotheses only in which a pretoken ends here, or goes on; None where there are none.
+    pub fn keep(&mut self, place: PlaceId, ended: bool) -> Option<PlaceId> {
+        let Place { last, hypotheses } = self.places[place as usize].clone();
+        let kept = hypotheses
+            .into_iter()
+            .filter(|it| (it.word == Word::Closed) == ended);
+        let kept: Vec<Hypothesis> = kept.collect();
+        (!kept.is_empty()).then(|| self.place(last, kept))
     }
 
     /// In the order of the trie, 1 for every token that may come next.
@@ -188,19 +218,29 @@ impl Cover {
         for hypothesis in &hypotheses {
             let from_border = hypothesis.word == Word::Closed;
             let base = self.base(hypothesis.state, from_border);
-            if from_border {
+            for at in 0..self.fallback.len() {
+                let token = self.fallback[at];
+                let place = self.trie.rank()[token as usize];
+                if place != NOWHERE {
+                    mask[place as usize] |= u8::from(self.after(last, hypothesis, token).any());
+                }
+            }
+            if from_border || (last == NONE && hypothesis.word == Word::Any) {
                 for (on, may) in mask.iter_mut().zip(&base.mask) {
                     *on |= may;
                 }
                 continue;
             }
-            let standing = self.standing_after(last);
+            let standing = if last == NONE {
+                Arc::new(vec![1; mask.len()])
+            } else {
+                self.standing_after(last)
+            };
             let pairs = base.mask.iter().zip(standing.iter());
             let mut mine: Vec<u8> = pairs.map(|(may, stands)| may & stands).collect();
             for at in self.doubtful(&hypothesis.word, &base) {
                 if mine[at] == 1 {
-                    let found = self.after(last, hypothesis, self.trie.order()[at]);
-                    mine[at] = u8::from(found.open.is_some() || found.closed.is_some());
+                    mine[at] = u8::from(self.after(last, hypothesis, self.trie.order()[at]).any());
                 }
             }
             for (on, may) in mask.iter_mut().zip(&mine) {
@@ -227,6 +267,9 @@ impl Cover {
         let ways = self.ways(state);
         for way in ways.iter() {
             let token = self.trie.order()[way.at as usize];
+            if self.fallback_byte.contains_key(&token) {
+                continue;
+            }
             let opens = self.may_open(token);
             let closes = way.closed != DEAD && (opens || (from_border && self.whole_words));
             if closes {
@@ -283,8 +326,9 @@ impl Cover {
         hypotheses.sort_unstable();
         hypotheses.dedup();
         let open = hypotheses.iter().any(|it| it.word != Word::Closed);
+        let merges = open && !self.fallback_byte.contains_key(&last);
         let place = Place {
-            last: if open { last } else { NONE },
+            last: if merges { last } else { NONE },
             hypotheses,
         };
         if let Some(&id) = self.ids.get(&place) {
@@ -301,30 +345,69 @@ impl Cover {
             open: None,
             closed: None,
         };
-        if self
+        let has_place = self
             .trie
             .rank()
             .get(token as usize)
-            .is_none_or(|&at| at == NOWHERE)
-            || !self.listed[token as usize]
-        {
+            .is_some_and(|&at| at != NOWHERE);
+        let fallback = self.fallback_byte.get(&token).copied();
+        if !has_place || !(self.listed[token as usize] || fallback.is_some()) {
             return nothing;
         }
-        if from.word != Word::Closed && !(self.may_open(token) && self.spines.may_stand(last, token)) {
+        if from.word != Word::Closed && !self.may_follow(last, token) {
             return nothing;
         }
+        let begun = match fallback {
+            None if self.text_only && !from.begun.is_empty() => return nothing,
+            None => Partial::NONE,
+            Some(byte) => match self.spelled_by_fallback(from.begun, byte) {
+                None => return nothing,
+                Some(begun) => begun,
+            },
+        };
         let bytes = self.spines.spell(token);
         let closed = self.borders.walk(from.state, bytes, true);
         let open = self.borders.walk(from.state, bytes, false);
         let word = self.spelled(&from.word, token);
-        let closes = closed != DEAD && self.may_close(&from.word, &word, token);
-        let opens = open != DEAD && self.may_open(token) && self.can_end(open, token, &word);
+        let whole = begun.is_empty() || !self.text_only;
+        let closes = whole && closed != DEAD && self.may_close(&from.word, &word, token);
+        let merging = if fallback.is_some() { NONE } else { token };
+        let opens = open != DEAD && self.may_open(token) && self.can_end(open, merging, &word);
         Found {
             closed: closes.then_some(Hypothesis {
                 state: closed,
                 word: Word::Closed,
+                begun,
             }),
-            open: opens.then_some(Hypothesis { state: open, word }),
+            open: opens.then_some(Hypothesis {
+                state: open,
+                word,
+                begun,
+            }),
+        }
+    }
+
+    /// Whether a token may stand after another inside of a pretoken.
+    fn may_follow(&self, last: u32, token: u32) -> bool {
+        let alone = last == NONE || self.fallback_byte.contains_key(&token);
+        self.may_open(token) && (alone || self.spines.may_stand(last, token))
+    }
+
+    /// The bytes that fallback tokens have spelled of a character, after one more; None where it has a token.
+    fn spelled_by_fallback(&self, begun: Partial, byte: u8) -> Option<Partial> {
+        match begun.then(byte) {
+            Read::Partial(longer) => {
+                let characters = || longer.characters().filter_map(char::from_u32);
+                let can_be = !self.text_only || characters().any(|it| !self.spines.has_character(it));
+                can_be.then_some(longer)
+            }
+            Read::Character(point) => {
+                let known = char::from_u32(point).is_some_and(|it| self.spines.has_character(it));
+                (!known).then_some(Partial::NONE)
+            }
+            Read::Invalid if self.text_only => None,
+            Read::Invalid if begun.is_empty() => Some(Partial::NONE),
+            Read::Invalid => self.spelled_by_fallback(Partial::NONE, byte),
         }
     }
 
@@ -348,7 +431,8 @@ impl Cover {
 
     /// Whether a pretoken may go on after a token, as far as the token is concerned.
     fn may_open(&self, token: u32) -> bool {
-        self.listed[token as usize] && self.spines.is_reachable(token)
+        let merges = self.listed[token as usize] && self.spines.is_reachable(token);
+        merges || self.fallback_byte.contains_key(&token)
     }
 
     /// Whether a pretoken may end with a token that began or went on with `before`.
@@ -357,7 +441,7 @@ impl Cover {
             return self.may_open(token);
         }
         if *before == Word::Closed {
-            return self.listed[token as usize];
+            return self.listed[token as usize] || self.fallback_byte.contains_key(&token);
         }
         self.may_open(token) && !self.is_token(word)
     }
@@ -386,7 +470,7 @@ impl Cover {
             let ways = self.ways(state);
             for way in ways.iter() {
                 let token = self.trie.order()[way.at as usize];
-                if !self.may_open(token) || !self.spines.may_stand(last, token) {
+                if !self.may_follow(last, token) {
                     continue;
                 }
                 let longer = self.spelled(&word, token);
@@ -394,7 +478,8 @@ impl Cover {
                     found = true;
                     break 'search;
                 }
-                let next = (way.open, token, longer);
+                let merges = !self.fallback_byte.contains_key(&token);
+                let next = (way.open, if merges { token } else { NONE }, longer);
                 if way.open != DEAD && seen.insert(next.clone()) {
                     waiting.push_back(next);
                 }
@@ -420,8 +505,11 @@ impl Cover {
                 if !ending.is_empty() {
                     let closed = self.borders.step(state, byte, true);
                     if open != DEAD || closed != DEAD {
-                        let listed = ending.filter(|&at| self.listed[self.trie.order()[at] as usize]);
-                        ways.extend(listed.map(|at| Way {
+                        let order = self.trie.order();
+                        let known = ending.filter(|&at| {
+                            self.listed[order[at] as usize] || self.fallback_byte.contains_key(&order[at])
+                        });
+                        ways.extend(known.map(|at| Way {
                             at: at as u32,
                             open,
                             closed,

@@ -37,12 +37,19 @@ struct Follower {
     regular: bool,
 }
 
+/// What merging starts from: the token of every byte, or of every character that has one.
+#[derive(Debug)]
+enum Letters {
+    Bytes(Box<[u32; 256]>),
+    Characters(FxHashMap<char, u32>),
+}
+
 /// The trees of merges of a vocabulary.
 #[derive(Debug)]
 pub struct Spines {
     arena: Vec<u8>,
     offsets: Vec<u64>,
-    letters: [u32; 256],
+    letters: Letters,
     table: FxHashMap<(u32, u32), (u32, u32)>,
     reachable: Vec<bool>,
     regular: Vec<bool>,
@@ -59,8 +66,15 @@ pub struct Spines {
 }
 
 impl Spines {
-    /// Takes the bytes of all ids, `(left, right, result)` in rank order, and the ids that text reaches by its bytes.
-    pub fn new(arena: Vec<u8>, offsets: Vec<u64>, merges: &[[u32; 3]], listed: &[u32]) -> Self {
+    /// Takes the bytes of all ids, `(left, right, result)` in rank order, the ids that text reaches by its bytes, and
+    /// whether merging starts from characters.
+    pub fn new(
+        arena: Vec<u8>,
+        offsets: Vec<u64>,
+        merges: &[[u32; 3]],
+        listed: &[u32],
+        characters: bool,
+    ) -> Self {
         let n = offsets.len().saturating_sub(1);
         let mut table = FxHashMap::default();
         for (rank, &[left, right, result]) in merges.iter().enumerate() {
@@ -69,7 +83,7 @@ impl Spines {
         let mut spines = Self {
             arena,
             offsets,
-            letters: [NONE; 256],
+            letters: Letters::Bytes(Box::new([NONE; 256])),
             table,
             reachable: vec![false; n],
             regular: vec![true; n],
@@ -81,15 +95,46 @@ impl Spines {
             children: FxHashMap::default(),
             irregular: Vec::new(),
         };
-        for &id in listed {
-            if let [byte] = *spines.spell(id) {
-                spines.letters[byte as usize] = id;
-            }
-        }
+        spines.letters = spines.letters_of(listed, characters);
         spines.derive(listed);
         spines.follow(merges);
         spines.number();
         spines
+    }
+
+    fn letters_of(&self, listed: &[u32], characters: bool) -> Letters {
+        if characters {
+            let letter = |id: u32| Some((only_character(self.spell(id))?, id));
+            return Letters::Characters(listed.iter().filter_map(|&id| letter(id)).collect());
+        }
+        let mut letters = Box::new([NONE; 256]);
+        for &id in listed {
+            if let [byte] = *self.spell(id) {
+                letters[byte as usize] = id;
+            }
+        }
+        Letters::Bytes(letters)
+    }
+
+    /// Whether a character is one that merging starts from.
+    pub fn has_character(&self, character: char) -> bool {
+        match &self.letters {
+            Letters::Bytes(_) => true,
+            Letters::Characters(letters) => letters.contains_key(&character),
+        }
+    }
+
+    fn symbols(&self, bytes: &[u8]) -> Option<Vec<u32>> {
+        match &self.letters {
+            Letters::Bytes(letters) => {
+                let symbols = bytes.iter().map(|&byte| letters[byte as usize]);
+                symbols.map(|id| (id != NONE).then_some(id)).collect()
+            }
+            Letters::Characters(letters) => {
+                let text = std::str::from_utf8(bytes).ok()?;
+                text.chars().map(|it| letters.get(&it).copied()).collect()
+            }
+        }
     }
 
     fn derive(&mut self, listed: &[u32]) {
@@ -188,12 +233,9 @@ impl Spines {
         self.irregular.len()
     }
 
-    /// Merges some bytes: the tokens, and the last merge. None where a byte has no token.
+    /// Merges some bytes: the tokens, and the last merge. None where a byte or character has no token.
     fn merged(&self, bytes: &[u8]) -> Option<(Vec<u32>, Option<Made>)> {
-        let mut symbols: Vec<u32> = bytes.iter().map(|&byte| self.letters[byte as usize]).collect();
-        if symbols.contains(&NONE) {
-            return None;
-        }
+        let mut symbols = self.symbols(bytes)?;
         let mut found: Vec<Option<(u32, u32)>> = symbols
             .windows(2)
             .map(|pair| self.table.get(&(pair[0], pair[1])).copied())
@@ -295,4 +337,11 @@ impl Spines {
         }
         forbidden
     }
+}
+
+/// The character that some bytes are, if they are one.
+fn only_character(bytes: &[u8]) -> Option<char> {
+    let mut characters = std::str::from_utf8(bytes).ok()?.chars();
+    let first = characters.next();
+    first.filter(|_| characters.next().is_none())
 }

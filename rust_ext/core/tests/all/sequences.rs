@@ -194,7 +194,7 @@ fn runs_are_maximal_and_end_with_their_document() {
     }
     let pretokenizer = Pretokenizer::parse("whitespace").unwrap();
     for threads in [1, 3] {
-        let counter = RunCounter::new(pretokenizer.clone(), &names).unwrap();
+        let counter = RunCounter::new(pretokenizer.clone(), &names, None, None).unwrap();
         for _ in 0..2 {
             counter.add(&data, &offsets, threads, &Control::new()).unwrap();
         }
@@ -207,6 +207,59 @@ fn runs_are_maximal_and_end_with_their_document() {
             .collect();
         assert_eq!(rows, [(&[0, 1, 1][..], 4), (&[1, 1], 2), (&[1, 2, 1], 2)]);
     }
+}
+
+#[test]
+fn a_floor_cuts_runs_between_rare_neighbours_and_a_budget_changes_nothing() {
+    let names: Vec<Vec<u8>> = ["a", " b", " c", " d"]
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    let mut data = Vec::new();
+    let mut offsets = vec![0i64];
+    for index in 0..300_usize {
+        let words = ["a b c", "a b b d", "a d c b", "a b c d b c"];
+        data.extend_from_slice(words[index * index % 4].as_bytes());
+        offsets.push(i64::try_from(data.len()).unwrap());
+    }
+    let pretokenizer = Pretokenizer::parse("whitespace").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let control = Control::new();
+    let count = |floor: Option<u64>, budget: Option<usize>, threads: usize| {
+        let budget = budget.map(|bytes| (bytes, folder.path().to_owned()));
+        let counter = RunCounter::new(pretokenizer.clone(), &names, floor, budget).unwrap();
+        counter.note(&data, &offsets, threads, &control).unwrap();
+        counter.add(&data, &offsets, threads, &control).unwrap();
+        counter.finish(threads, &control).unwrap()
+    };
+    let whole = count(None, None, 1);
+    let mut pairs = std::collections::BTreeMap::new();
+    for (ends, &n) in whole.offsets.windows(2).zip(&whole.counts) {
+        for two in whole.ids[ends[0] as usize..ends[1] as usize].windows(2) {
+            *pairs.entry((two[0], two[1])).or_insert(0) += n;
+        }
+    }
+    let floors: Vec<u64> = pairs.values().copied().collect();
+    for &floor in &floors {
+        let cut = count(Some(floor), None, 1);
+        for two in cut.offsets.windows(2) {
+            let run = &cut.ids[two[0] as usize..two[1] as usize];
+            assert!(run.windows(2).all(|pair| pairs[&(pair[0], pair[1])] > floor));
+        }
+        let kept: u64 = cut
+            .offsets
+            .windows(2)
+            .zip(&cut.counts)
+            .map(|(ends, &n)| (ends[1] - ends[0] - 1) * n)
+            .sum();
+        let frequent: u64 = pairs.values().filter(|&&n| n > floor).sum();
+        assert_eq!(kept, frequent);
+        for threads in [1, 3] {
+            assert_eq!(count(Some(floor), Some(1), threads), cut);
+            assert_eq!(count(Some(floor), None, threads), cut);
+        }
+    }
+    assert_eq!(count(None, Some(1), 2), whole);
 }
 
 #[test]
