@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -197,7 +198,7 @@ def test_pieces_are_weighted_as_their_formulas_say(role: str) -> None:
             assert parse(f"subword(pieces={spelling})").plan(given).row(row) == [(pieces[place], 1.0)]
 
 
-def embed(texts: list[str]) -> np.ndarray:
+def embed(texts: Sequence[str]) -> np.ndarray:
     """A vector for each text that depends on its characters."""
     rows = [np.random.default_rng([ord(c) for c in text]).standard_normal(4) for text in texts]
     return np.array(rows, dtype=np.float32).reshape(len(texts), 4)
