@@ -110,7 +110,9 @@ def test_wechsel_turns_by_the_dictionary_and_weighs_the_nearest() -> None:
         )
         raised = [(token, np.exp(value / 0.2)) for value, token in near[:-4:-1]]
         total = sum(weight for _, weight in raised)
-        assert plan.row(row) == [(token, pytest.approx(weight / total, abs=1e-5)) for token, weight in raised]
+        made = plan.row(row)
+        assert [token for token, _ in made] == [token for token, _ in raised]
+        assert [weight for _, weight in made] == pytest.approx([w / total for _, w in raised], abs=1e-5)
 
 
 def test_merge_trees_halve_exactly() -> None:
@@ -193,7 +195,8 @@ def test_pieces_are_weighted_as_their_formulas_say(role: str) -> None:
             formulas["decay,decay=0.3"] = [d / sum(decays) for d in decays]
         for spelling, weights in formulas.items():
             made = parse(f"subword(pieces={spelling})").plan(given).row(row)
-            assert made == [(i, pytest.approx(w, abs=1e-6)) for i, w in zip(pieces, weights, strict=True)]
+            assert [i for i, _ in made] == pieces
+            assert [w for _, w in made] == pytest.approx(weights, abs=1e-6)
         for spelling in ("first_last", *(["decay"] if role == "embedding" else [])):
             assert parse(f"subword(pieces={spelling})").plan(given).row(row) == [(pieces[place], 1.0)]
 
