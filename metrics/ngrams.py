@@ -199,7 +199,7 @@ def _times_log2(counts: Ints) -> Floats:
     """Return c log2 c of each count, from a table where counts are small, as most are."""
     largest = int(counts.max())
     if largest > min(len(counts), DENSE):
-        direct: Floats = counts * np.log2(counts)
+        direct: Floats = np.multiply(counts, np.log2(counts), dtype=np.float64)
         return direct
     small = np.arange(1, largest + 1)
     table = np.concatenate([np.zeros(1), small * np.log2(small)])

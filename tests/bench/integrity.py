@@ -12,8 +12,10 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Hashable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,10 +50,11 @@ GROUPS: dict[str, list[Statistic]] = {
 
 def main(shared: Path) -> None:
     texts, encoded, memos = [], {}, {}
+    memory: dict[Hashable, Any] = {}
     for language in LANGUAGES.split():
         path = shared / "data" / "parallel" / "flores200_dev" / f"{language}.txt"
         corpus = Corpus.from_files({language: [str(path)]}, document="line")
-        texts += [TextBatch(batch.data, batch.offsets) for batch in corpus.batches(language)]
+        texts += [TextBatch(batch.data, batch.offsets, memory=memory) for batch in corpus.batches(language)]
     print(f"{sum(len(text) for text in texts)} lines, {sum(len(text.data) for text in texts)} bytes")
     for name, file in TOKENIZERS.items():
         tokenizer = Tokenizer.load(shared / "data" / "tokenizers" / file)
@@ -63,7 +66,7 @@ def main(shared: Path) -> None:
     _check_equal(texts[0], memos["gpt2"], encoded["gpt2"][0])
     for group, statistics in GROUPS.items():
         for _ in range(2):
-            fresh = [TextBatch(text.data, text.offsets) for text in texts]
+            fresh = [TextBatch(text.data, text.offsets, memory=memory) for text in texts]
             start = time.process_time()
             for name, tokenizer in memos.items():
                 memo: dict[object, object] = {}
