@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -109,7 +110,9 @@ def test_wechsel_turns_by_the_dictionary_and_weighs_the_nearest() -> None:
         )
         raised = [(token, np.exp(value / 0.2)) for value, token in near[:-4:-1]]
         total = sum(weight for _, weight in raised)
-        assert plan.row(row) == [(token, pytest.approx(weight / total, abs=1e-5)) for token, weight in raised]
+        made = plan.row(row)
+        assert [token for token, _ in made] == [token for token, _ in raised]
+        assert [weight for _, weight in made] == pytest.approx([w / total for _, w in raised], abs=1e-5)
 
 
 def test_merge_trees_halve_exactly() -> None:
@@ -192,12 +195,13 @@ def test_pieces_are_weighted_as_their_formulas_say(role: str) -> None:
             formulas["decay,decay=0.3"] = [d / sum(decays) for d in decays]
         for spelling, weights in formulas.items():
             made = parse(f"subword(pieces={spelling})").plan(given).row(row)
-            assert made == [(i, pytest.approx(w, abs=1e-6)) for i, w in zip(pieces, weights, strict=True)]
+            assert [i for i, _ in made] == pieces
+            assert [w for _, w in made] == pytest.approx(weights, abs=1e-6)
         for spelling in ("first_last", *(["decay"] if role == "embedding" else [])):
             assert parse(f"subword(pieces={spelling})").plan(given).row(row) == [(pieces[place], 1.0)]
 
 
-def embed(texts: list[str]) -> np.ndarray:
+def embed(texts: Sequence[str]) -> np.ndarray:
     """A vector for each text that depends on its characters."""
     rows = [np.random.default_rng([ord(c) for c in text]).standard_normal(4) for text in texts]
     return np.array(rows, dtype=np.float32).reshape(len(texts), 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,7 @@ def transformers_reader(folder: str | Path, *, window: int = WINDOW) -> Reader:
         raise PluginError(message) from error
     from tokbench.tokenizer import Tokenizer
 
+    model: Any
     try:
         model = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype=torch.float32)
     except (ValueError, OSError, KeyError) as error:
@@ -57,7 +58,8 @@ def transformers_reader(folder: str | Path, *, window: int = WINDOW) -> Reader:
         wide = logits.astype(np.float64)
         wide -= wide.max(axis=1, keepdims=True)
         chosen: NDArray[np.float64] = wide[np.arange(len(wide)), list(ids)[1:]]
-        return chosen - np.log(np.exp(wide).sum(axis=1))
+        chosen -= np.log(np.exp(wide).sum(axis=1))
+        return chosen
 
     config = model.config.get_text_config()
     longest = getattr(config, "max_position_embeddings", None) or window + 1

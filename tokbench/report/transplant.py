@@ -105,8 +105,8 @@ def print_inspection(found: Inspection, console: Console | None = None) -> None:
         if value is not None:
             said = f"{value:,}" if isinstance(value, int) and name not in ("bos_id", "eos_id") else str(value)
             shown.print(Text.assemble((f"{name}: ", "bold"), said))
-    for each in found.notes:
-        shown.print(Text(each, style="dim"))
+    for note in found.notes:
+        shown.print(Text(note, style="dim"))
 
 
 def _cell(row: dict[str, object]) -> str:

@@ -245,9 +245,7 @@ def named(table: TokenTable, text: str, side: str, *, option: str = "map") -> in
     found = [token_id for token_id, each in enumerate(table.texts) if each == data]
     found = [token_id for token_id in found if table.kinds[token_id] != TokenKind.HOLE]
     if not found:
-        message = (
-            f"{option}: the {side} tokenizer has no token {text!r}; give its text (a space for Ġ and ▁), or id:NUMBER"
-        )
+        message = f"{option}: the {side} tokenizer has no token {text!r}; give its text (a space for Ġ, ▁) or id:NUMBER"
         raise TransplantError(message)
     if len(found) > 1:
         message = f"{option}: the {side} tokens {found} are all {text!r}; name one as id:NUMBER"

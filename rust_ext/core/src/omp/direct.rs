@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Call, Target, pool, rounding};
+use super::{Call, Target, pool, slack};
 use crate::Result;
 
 /// Takes every unfinished target one step further.
@@ -42,7 +42,7 @@ pub fn advance(targets: &mut [Target], rows: &[f32], products: &[f32], call: &Ca
                     .enumerate()
                     .filter(|&(index, _)| free(index as u32))
                     .fold(0.0f32, |most, (_, product)| most.max(product.abs()));
-                let floor = f64::from(best) - 2.0 * 1.01 * rounding(anchors, target);
+                let floor = f64::from(best) - 2.0 * slack(anchors, target, 0.0);
                 let candidates: Vec<u32> = (0u32..)
                     .zip(line)
                     .filter(|&(index, product)| f64::from(product.abs()) >= floor && free(index))

@@ -14,7 +14,6 @@
 mod direct;
 mod dot;
 mod gram;
-mod screen;
 mod target;
 
 pub use direct::advance;
@@ -36,11 +35,12 @@ pub struct Call<'a> {
 /// Half the distance between 1 and the next float32: the relative error of one rounding.
 const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
 
-/// How far rounding may put a screened product of an anchor with the residual of `target` off the exact one.
+/// How far a screened product of an anchor with the residual of `target` may be from the exact one.
 ///
 /// The products of a row of `width` numbers with another, summed in float32 in any order, are off by at most
-/// `width · ROUNDING` of the product of the two norms; so is a sum of the chosen anchors' contributions.
-fn rounding(anchors: &Anchors<'_>, target: &Target) -> f64 {
+/// `width · ROUNDING` of the product of the two norms; so is a sum of the chosen anchors' contributions. `grain` is the
+/// additional error of a contribution, relative to the norms.
+fn slack(anchors: &Anchors<'_>, target: &Target, grain: f64) -> f64 {
     let terms = anchors.width as f64 + target.chosen.len() as f64 + 8.0;
     let contributed: f64 = target
         .chosen
@@ -48,7 +48,8 @@ fn rounding(anchors: &Anchors<'_>, target: &Target) -> f64 {
         .zip(&target.coefficients)
         .map(|(&index, coefficient)| coefficient.abs() * anchors.norms[index as usize])
         .sum();
-    anchors.largest * terms * ROUNDING * (target.norm + 2.0 * contributed)
+    let rounded = terms * ROUNDING * (target.norm + 2.0 * contributed);
+    1.01 * anchors.largest * (rounded + grain * contributed)
 }
 
 /// The pool of a call.
