@@ -71,6 +71,11 @@ def test_every_other_name_belongs_to_an_option() -> None:
             "--max-token-length: must be at least 2",
             "max_token_length",
         ),
+        (
+            ("count", "-c", "sample", "-o", "x.csv"),
+            "--out: a table of counts is Parquet, not .csv; call it x",
+            "out:x",
+        ),
         (("count", "-c", "sample", "-o", "x", "--memory", "1KB"), "--memory: 1KB is below", " memory:"),
         (
             ("count", "-c", "sample", "-o", "x", "--document-weight", "w"),

@@ -124,6 +124,10 @@ def count(
         return
     if corpus is None or out is None:
         raise ParameterError("give --corpus and --out, or --resume")
+    if (suffix := Path(out).suffix.lower()) in {".csv", ".tsv", ".json", ".jsonl", ".txt"}:
+        raise ParameterError(
+            f"--out: a table of counts is Parquet, not {suffix}; call it {Path(out).stem}.parquet"
+        )
     opened = open_corpus(corpus, languages=parameters.split_names(languages), document=document)
     if document_weight is not None:
         opened = replace(opened, document_weight=document_weight)
