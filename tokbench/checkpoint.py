@@ -11,6 +11,7 @@ Counting is what takes hours, and its finished sources are never read again. The
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -92,6 +93,7 @@ class Checkpoint:
             "id": os.urandom(8).hex(),
             "arguments": dict(arguments or {}),
         }
+        _sweep(target)
         fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
         _write(fresh / "job.json", _json(job))
         # Over an empty directory, which a run leaves that is killed at its very end.
@@ -407,6 +409,13 @@ def _json(value: object) -> bytes:
 def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 200 else text[:200] + "…"
+
+
+def _sweep(target: Path) -> None:
+    """Remove what is left of runs that were killed while they made this work directory: it holds no work."""
+    for left in target.parent.glob(f"{glob.escape(target.name)}.????????"):
+        if left.is_dir() and all(path.name.startswith((".", "job.json")) for path in left.iterdir()):
+            shutil.rmtree(left)
 
 
 def _write(target: Path, data: bytes) -> None:

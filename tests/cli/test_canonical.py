@@ -23,7 +23,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tokbench", "canonical", *arguments],
+        [sys.executable, "-P", "-m", "tokbench", "canonical", *arguments],
         capture_output=True, text=True, input=text, timeout=120, check=False,
     )  # fmt: skip
 

@@ -187,3 +187,15 @@ def test_running_out_of_pairs_says_what_was_asked_for(tmp_path: Path) -> None:
     assert train(counts, vocab_size=400, allow_smaller=True, checkpoint=checkpoint).vocab_size == 257
     with pytest.raises(ParameterError, match="at least 256"):
         train(counts, vocab_size=100, checkpoint=Checkpoint.begin(tmp_path / "third", every=3))
+
+
+def test_beginning_removes_what_a_run_left_that_was_killed_while_beginning(tmp_path: Path) -> None:
+    """Only what holds no work: anything else of such a name stays."""
+    empty, made, other = (tmp_path / f".x.partial.{name}" for name in ("abcdefgh", "12345678", "notours_"))
+    for folder in (empty, made, other):
+        folder.mkdir()
+    (made / "job.json").write_text("{}", encoding="utf-8")
+    (other / "counts-0.parquet").write_bytes(b"")
+    begun = Checkpoint.begin(tmp_path / ".x.partial")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".x.partial", other.name]
+    begun.finish()

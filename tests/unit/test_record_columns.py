@@ -147,7 +147,7 @@ def test_the_command_line_groups_by_a_field(small: dict[str, tb.Tokenizer], tmp_
     written("jsonl", tmp_path)
     small["small"].save(tmp_path / "tok")
     done = subprocess.run(
-        [sys.executable, "-m", "tokbench", "eval", str(tmp_path / "tok"), "--corpus", f"eng={tmp_path}/eng.jsonl",
+        [sys.executable, "-P", "-m", "tokbench", "eval", str(tmp_path / "tok"), "--corpus", f"eng={tmp_path}/eng.jsonl",
          "--by", "domain", "--metrics", "tokens", "--per-group"],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
