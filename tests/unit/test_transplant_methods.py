@@ -8,43 +8,22 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from tests.transplant_tasks import task
 from tokbench.bpe import BpeModel
 from tokbench.errors import PluginError, TransplantError
 from tokbench.merges import Merges
 from tokbench.tokenizer import BpeTokenizer
 from tokbench.transplant.apply import apply
-from tokbench.transplant.matching import match
 from tokbench.transplant.matrix import Matrix
 from tokbench.transplant.method import METHODS, About, Method, Task, describe, names, parse, register, spell
 from tokbench.transplant.plan import RowClass, RowPlan
-from tokbench.transplant.tokens import TokenTable
 from tokbench.vocab import Vocab
-
-WIDTH = 4
 
 
 def make(*tokens: bytes, special: dict[str, int] | None = None) -> BpeTokenizer:
     """A byte-level tokenizer with these tokens behind the bytes, cut longest first."""
     vocab = Vocab([bytes([b]) for b in range(256)] + list(tokens), special=special or {})
     return BpeTokenizer(BpeModel(vocab, Merges([], [], []), "none", method="longest"), name="made")
-
-
-def task(new: BpeTokenizer, old: BpeTokenizer, **more: object) -> Task:
-    """The task of planning the new tokens that the old tokenizer does not have."""
-    found = match(TokenTable.of(new), TokenTable.of(old))
-    rows = np.random.default_rng(1).standard_normal((old.vocab.n_ids, WIDTH)).astype(np.float32)
-    given: dict[str, object] = {
-        "role": "embedding",
-        "old": rows,
-        "old_tokens": np.arange(old.vocab.n_ids),
-        "targets": found.unmatched,
-        "shared_new": found.matched,
-        "shared_old": found.old_of[found.matched],
-        "match": found,
-        "old_tokenizer": old,
-        "new_tokenizer": new,
-    }
-    return Task(**(given | more))  # type: ignore[arg-type]  # put together for the test
 
 
 OLD = make(b"ab", b"cd", b"abc")
